@@ -1,0 +1,39 @@
+# `make demo` and `make test` work from a fresh clone: they make .venv and install what they need.
+# To use an environment of your own, see "Plain commands" in README.md.
+
+PYTHON ?= python3
+VENV ?= .venv
+# PyTorch to install; any version from 2.1 that the OpenMMLab packages support
+TORCH ?= torch==2.13.0
+# which distribution of the OpenMMLab packages: onedl or openmmlab
+STACK ?= onedl
+
+INSTALLED := $(VENV)/.installed-$(STACK)
+PY := $(VENV)/bin/python
+
+.PHONY: demo test lint install clean
+
+demo: $(INSTALLED)
+	$(PY) tools/demo.py
+
+test: $(INSTALLED)
+	$(PY) -m pytest
+
+lint: $(INSTALLED)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+install: $(INSTALLED)
+
+$(INSTALLED): setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing $(TORCH) into $(VENV) ..."
+	@$(PY) -m pip install --quiet "$(TORCH)"
+	@echo "Installing mmseg_abnn[$(STACK),test] and what it needs ..."
+	@$(PY) -m pip install --quiet -e ".[$(STACK),test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) work_dirs data/mini_streets

@@ -1,0 +1,49 @@
+"""What the command-line tools share."""
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+
+from ..checkpoint import use_safe_loading
+from ..compat import prepare_distributed
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that training and testing share, as MMSegmentation names them."""
+    parser.add_argument('--work-dir', help='the folder for logs, checkpoints and metrics')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='settings that override the config, as key=value; nested keys are joined by dots, '
+        'lists are written key="[a,b]" without spaces',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes of a distributed run',
+    )
+    # torch.distributed.launch passes --local-rank, older versions --local_rank
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config and apply the common flags to it."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    use_safe_loading()
+    if not os.path.isfile(args.config):
+        raise FileNotFoundError(f'there is no config file {args.config}')
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.launcher = args.launcher
+    prepare_distributed(cfg, args.launcher)
+    # the command line, then the config, then the config's name
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        name = os.path.splitext(os.path.basename(args.config))[0]
+        cfg.work_dir = os.path.join('work_dirs', name)
+    return cfg

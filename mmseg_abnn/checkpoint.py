@@ -1,0 +1,105 @@
+"""Reading checkpoints without running code that they bring along.
+
+A checkpoint of MMEngine is a pickle with more in it than tensors (log history, among others), so
+PyTorch's ``weights_only`` loader refuses it, and the fallback of loading it without restriction
+runs whatever the file says. The reader here builds what PyTorch's own safe list allows and turns
+every other object into an inert placeholder: weights, optimizer state and plain Python data
+arrive, nothing else happens.
+"""
+
+import os
+import pickle
+from types import ModuleType
+from typing import Any
+
+import torch
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+from torch._weights_only_unpickler import _get_allowed_globals
+
+_NUMPY_GLOBALS = {
+    (module, name)
+    for module in ('numpy.core.multiarray', 'numpy._core.multiarray')
+    for name in ('_reconstruct', 'scalar')
+} | {('numpy', 'dtype'), ('numpy', 'ndarray')}
+
+
+class Inert:
+    """Stands for an object of a checkpoint that was not rebuilt; takes anything, does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> 'Inert':
+        return self
+
+    def __setstate__(self, state: Any) -> None: ...
+
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+
+    def append(self, item: Any) -> None:
+        """Take one item of a list-like object."""
+
+    def extend(self, items: Any) -> None:
+        """Take several items of a list-like object."""
+
+
+class _InertUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = _get_allowed_globals()
+        if f'{module}.{name}' in allowed:
+            return allowed[f'{module}.{name}']
+        if (module, name) in _NUMPY_GLOBALS:
+            return super().find_class(module, name)
+        return Inert
+
+
+_pickle_module = ModuleType('inert_pickle')
+_pickle_module.Unpickler = _InertUnpickler  # type: ignore[attr-defined]
+_pickle_module.load = lambda file, **kwargs: _InertUnpickler(file, **kwargs).load()  # type: ignore[attr-defined]
+
+
+def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[str, Any]:
+    """Read a checkpoint file of PyTorch, MMEngine or this package.
+
+    Args:
+        path: A local file.
+        map_location: As for :func:`torch.load`.
+
+    Returns:
+        The checkpoint's dictionary, with ``state_dict`` where MMEngine wrote it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not a checkpoint.
+    """
+    path = os.path.expanduser(path)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'there is no checkpoint file {path}')
+    try:
+        checkpoint = torch.load(
+            path, map_location=map_location, pickle_module=_pickle_module, weights_only=False
+        )
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
+        raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint dictionary')
+    return checkpoint
+
+
+def network_state(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Return a checkpoint's weights by parameter name, without the prefix of DDP wrappers."""
+    state = checkpoint.get('state_dict', checkpoint)
+    return {name.removeprefix('module.'): t for name, t in state.items() if isinstance(t, Tensor)}
+
+
+def _load_from_local(filename: str, map_location: Any) -> dict[str, Any]:
+    return read_checkpoint(filename, map_location)
+
+
+def use_safe_loading() -> None:
+    """Make MMEngine's Runner read local checkpoints with :func:`read_checkpoint`.
+
+    Called by the tools. Besides being safe it makes MMEngine 0.10.7 load its own checkpoints
+    again on PyTorch 2.6 and later.
+    """
+    CheckpointLoader.register_scheme(prefixes='', loader=_load_from_local, force=True)

@@ -1,0 +1,109 @@
+"""The one place that knows about versions and distributions of the OpenMMLab packages.
+
+MMEngine, MMCV and MMSegmentation exist in two distributions that share their import names: the
+maintained ``onedl-*`` packages and the upstream ones. Nothing else in this package may depend on
+which of the two is installed.
+"""
+
+import importlib
+import os
+from importlib.metadata import PackageNotFoundError, version
+
+INSTALL_HINT = (
+    'mmseg_abnn needs PyTorch and one of the two distributions of the OpenMMLab packages.\n'
+    '  maintained (default):  pip install "mmseg_abnn[onedl]"      '
+    '(onedl-mmengine, onedl-mmcv, onedl-mmsegmentation)\n'
+    '  upstream:              pip install "mmseg_abnn[openmmlab]"  '
+    '(mmengine, mmcv built for your PyTorch, mmsegmentation)\n'
+    'Install only one of them: they share import names and would overwrite each other.'
+)
+# import name -> (the maintained distribution, the upstream ones)
+_DISTRIBUTIONS = {
+    'mmengine': ('onedl-mmengine', ('mmengine', 'mmengine-lite')),
+    'mmcv': ('onedl-mmcv', ('mmcv', 'mmcv-lite', 'mmcv-full')),
+    'mmseg': ('onedl-mmsegmentation', ('mmsegmentation',)),
+}
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def check_stack() -> None:
+    """Import PyTorch, MMEngine, MMCV and MMSegmentation, or say what to install.
+
+    Raises:
+        ImportError: If a package is missing, cannot be imported as installed, or is installed
+            from both distributions. The message names the package, the reason and the remedy.
+    """
+    for module, (maintained, upstream) in _DISTRIBUTIONS.items():
+        both = [name for name in (maintained, *upstream) if _installed(name)]
+        if maintained in both and len(both) > 1:
+            raise ImportError(
+                f'`{module}` is installed by {" and ".join(both)}, which overwrite each other. '
+                f'Uninstall all of them, then install one distribution.\n{INSTALL_HINT}'
+            )
+    for module in ('torch', 'mmengine', 'mmcv', 'mmseg'):
+        try:
+            importlib.import_module(module)
+            if module == 'mmseg':  # `import mmseg` alone does not touch its compiled parts
+                importlib.import_module('mmseg.models')
+        # A mismatched stack fails in many ways: AssertionError from MMSegmentation's version
+        # check, RuntimeError from torchvision's operators, OSError from a shared library.
+        except (ImportError, AssertionError, RuntimeError, OSError, AttributeError) as error:
+            raise ImportError(
+                f'`{module}` cannot be imported: {type(error).__name__}: {error}\n{INSTALL_HINT}'
+            ) from error
+
+
+def enable_mmseg_config_inheritance() -> None:
+    """Let configs inherit from ``mmseg::...`` on both distributions.
+
+    MMEngine looks for MMSegmentation's configs in the distribution named ``mmsegmentation``; the
+    maintained one is named ``onedl-mmsegmentation``. Must run before the config is read.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    maintained = _DISTRIBUTIONS['mmseg'][0]
+    if _installed(maintained):
+        MODULE2PACKAGE['mmseg'] = maintained
+
+
+def batch_norm_xd() -> type:
+    """The class that MMEngine puts in the place of SyncBN where training is not distributed."""
+    from mmengine.model.utils import _BatchNormXd
+
+    return _BatchNormXd
+
+
+def prepare_distributed(cfg: 'Config', launcher: str) -> None:  # noqa: F821
+    """Make MMEngine's ``pytorch`` launcher usable on machines without a GPU.
+
+    MMEngine calls ``torch.cuda.set_device`` and wraps the model with ``device_ids``; both fail
+    without CUDA. A gloo group started here is taken over by the Runner, and the wrapper's
+    ``device_ids`` are cleared in ``cfg``, in place. With a GPU nothing is changed.
+
+    Args:
+        cfg: The config that the Runner will be built from.
+        launcher: One of ``none``, ``pytorch``, ``slurm``, ``mpi``.
+    """
+    import torch
+    import torch.distributed as dist
+
+    if launcher != 'pytorch' or torch.cuda.is_available():
+        return
+    if not dist.is_initialized():
+        missing = [k for k in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK') if k not in os.environ]
+        if missing:
+            raise RuntimeError(
+                f'--launcher pytorch needs the environment variables {", ".join(missing)}: start '
+                'the tool through tools/dist_train.sh, tools/dist_test.sh or torchrun'
+            )
+        dist.init_process_group(backend='gloo')
+    wrapper = dict(cfg.get('model_wrapper_cfg') or {})
+    wrapper.setdefault('type', 'MMDistributedDataParallel')
+    cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)

@@ -1,0 +1,6 @@
+"""What plugs into the Runner of MMEngine."""
+
+from .cpu_amp import CPUAmpOptimWrapper
+from .hooks import ABNNConversionHook
+
+__all__ = ['ABNNConversionHook', 'CPUAmpOptimWrapper']

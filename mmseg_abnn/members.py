@@ -1,0 +1,158 @@
+"""The members of an ABNN: what each of them changed in the one network they share.
+
+A member is stored as the tensors that its fine-tuning trained (and running statistics, if they
+moved), in a safetensors file with the hash of the base network. One network and M such banks are
+the whole ensemble.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .models.layers import bayesian_layers
+
+FORMAT = 'mmseg_abnn member 1'
+
+
+class MemberBank(nn.Module):
+    """The tensors in which one member differs from the base network.
+
+    They are buffers, so they follow the network to its device, but not part of its state dict.
+
+    Args:
+        tensors: Values by the name of the parameter or buffer that they replace.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self._keys = {name: f'tensor_{i}' for i, name in enumerate(tensors)}
+        for name, key in self._keys.items():
+            self.register_buffer(key, tensors[name].detach().clone(), persistent=False)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the values by name."""
+        return {name: getattr(self, key) for name, key in self._keys.items()}
+
+
+def member_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return what fine-tuning changes in ``model``: trainable parameters and moving statistics."""
+    tensors = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
+    for name, layer in bayesian_layers(model).items():
+        if not layer.norm_eval:
+            prefix = f'{name}.' if name else ''
+            tensors.update({f'{prefix}{n}': b.detach() for n, b in layer.named_buffers()})
+    return tensors
+
+
+def check_member(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Raise ValueError if ``tensors`` do not all fit parameters or buffers of ``model``."""
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    unfit = [n for n, t in tensors.items() if n not in own or own[n].shape != t.shape]
+    if unfit or not tensors:
+        raise ValueError(
+            f'{source} does not fit {type(model).__name__}: {len(unfit)} of {len(tensors)} '
+            f'tensors have no counterpart of the same shape (first: {unfit[:3]})'
+        )
+
+
+@contextmanager
+def applied(model: nn.Module, bank: MemberBank) -> Iterator[None]:
+    """Let ``model`` be one member, and the base network again on every way out.
+
+    The parameter objects stay; only the storage they point to changes.
+    """
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    saved = {name: own[name].data for name in bank.tensors()}
+    try:
+        for name, value in bank.tensors().items():
+            own[name].data = value
+        yield
+    finally:
+        for name, value in saved.items():
+            own[name].data = value
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """Return a SHA-256 over names, types, shapes and bits of a state dict."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_member(path: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write one member; the file appears whole or not at all.
+
+    Args:
+        path: The ``.safetensors`` file.
+        tensors: As :func:`member_tensors` returns them.
+        metadata: JSON-serializable facts, among them ``base_hash``.
+    """
+    partial = f'{path}.part'
+    contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(contiguous, partial, {'format': FORMAT, 'abnn': json.dumps(dict(metadata))})
+    os.replace(partial, path)
+
+
+def load_member(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read one member.
+
+    Returns:
+        Its tensors by name, and its metadata.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not a member file.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'there is no member file {path}')
+    try:
+        with safe_open(path, framework='pt') as file:
+            facts = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f'{path} is not a safetensors file: {error}') from error
+    if facts.get('format') != FORMAT:
+        raise ValueError(f'{path} is not a member file: its format is {facts.get("format")!r}')
+    return tensors, json.loads(facts['abnn'])
+
+
+def save_ensemble(path: str, base_state: Mapping[str, Tensor], members: Sequence[str]) -> None:
+    """Write the base network and its members into one self-contained checkpoint.
+
+    Its ``state_dict`` is the base network's, so that any MMSegmentation tool can load it; the
+    members lie beside it under ``members``.
+
+    Args:
+        path: The ``.pth`` file to write.
+        base_state: State dict of the network that the members were fine-tuned from.
+        members: Paths of the member files, in order.
+
+    Raises:
+        ValueError: If a member was fine-tuned from another network.
+    """
+    base_hash = state_hash(base_state)
+    banks, facts = [], []
+    for member in members:
+        tensors, metadata = load_member(member)
+        if metadata['base_hash'] != base_hash:
+            raise ValueError(f'{member} was fine-tuned from another base network')
+        banks.append(tensors)
+        facts.append(metadata)
+    checkpoint = {
+        'meta': {'members': facts},
+        'state_dict': dict(base_state),
+        'members': banks,
+    }
+    torch.save(checkpoint, f'{path}.part')
+    os.replace(f'{path}.part', path)

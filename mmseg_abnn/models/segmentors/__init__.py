@@ -1,0 +1,5 @@
+"""Segmentors."""
+
+from .mc_encoder_decoder import MCEncoderDecoder
+
+__all__ = ['MCEncoderDecoder']

@@ -1,0 +1,12 @@
+"""Settings for all tests."""
+
+import pytest
+from mmengine.registry import init_default_scope
+
+import mmseg_abnn  # noqa: F401  registers what the tests build
+
+
+@pytest.fixture(autouse=True)
+def _mmseg_scope():
+    """Look up registered names in MMSegmentation first, as a config's default scope does."""
+    init_default_scope('mmseg')

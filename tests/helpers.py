@@ -1,0 +1,90 @@
+"""Small networks that several tests build."""
+
+import copy
+
+import mmseg.models
+import torch
+from mmengine.config import ConfigDict
+from mmseg.registry import MODELS
+from torch import nn
+
+NUM_CLASSES = 5
+_NORM = dict(type='BN', requires_grad=True)
+_SEGMENTOR = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        size=(32, 32),
+    ),
+    backbone=dict(
+        type='ResNetV1c',
+        depth=18,
+        base_channels=8,
+        stem_channels=8,
+        num_stages=4,
+        out_indices=(0, 1, 2, 3),
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
+        norm_cfg=_NORM,
+        contract_dilation=True,
+    ),
+    decode_head=dict(
+        type='DepthwiseSeparableASPPHead',
+        in_channels=64,
+        in_index=3,
+        channels=16,
+        dilations=(1, 2),
+        c1_in_channels=8,
+        c1_channels=4,
+        num_classes=NUM_CLASSES,
+        norm_cfg=_NORM,
+        align_corners=False,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    ),
+    auxiliary_head=dict(
+        type='FCNHead',
+        in_channels=32,
+        in_index=2,
+        channels=8,
+        num_convs=1,
+        concat_input=False,
+        num_classes=NUM_CLASSES,
+        norm_cfg=_NORM,
+        align_corners=False,
+        loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4, avg_non_ignore=True),
+    ),
+    train_cfg=dict(),
+    test_cfg=dict(mode='whole'),
+)
+
+
+def segmentor_config(**changes) -> ConfigDict:
+    """Return the config of a small DeepLabV3+ with ``changes`` at its top level."""
+    return ConfigDict({**copy.deepcopy(_SEGMENTOR), **changes})
+
+
+def randomize_norms(model: nn.Module) -> None:
+    """Give batch normalizations statistics and affine parts as if the model were trained."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                for tensor, low, high in (
+                    (module.weight, 0.5, 1.5),
+                    (module.bias, -0.5, 0.5),
+                    (module.running_mean, -0.5, 0.5),
+                    (module.running_var, 0.5, 2.0),
+                ):
+                    tensor.uniform_(low, high, generator=generator)
+
+
+def build_segmentor(**changes) -> nn.Module:
+    """Build the small segmentor with seeded weights, in evaluation mode."""
+    assert mmseg.models  # the import registers what the config names
+    torch.manual_seed(0)
+    model = MODELS.build(segmentor_config(**changes))
+    randomize_norms(model)
+    return model.eval()

@@ -1,0 +1,90 @@
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from mmseg_abnn.checkpoint import read_checkpoint
+from mmseg_abnn.conversion import convert_to_abnn
+from mmseg_abnn.members import (
+    load_member,
+    member_tensors,
+    save_ensemble,
+    save_member,
+    state_hash,
+)
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1))
+
+
+def test_a_member_holds_what_was_trained(model):
+    convert_to_abnn(model)
+    assert set(member_tensors(model)) == {'1.weight', '1.bias'}
+    convert_to_abnn(model, norm_eval=False)
+    statistics = {'1.running_mean', '1.running_var', '1.num_batches_tracked'}
+    assert set(member_tensors(model)) == {'1.weight', '1.bias'} | statistics
+
+
+def test_file_round_trip(tmp_path, model):
+    convert_to_abnn(model)
+    path = str(tmp_path / 'member_0.safetensors')
+    facts = dict(base_hash='abc', alpha=0.1, eta={'loss': [0.0, 1.0]})
+    save_member(path, member_tensors(model), facts)
+    tensors, metadata = load_member(path)
+    assert metadata == facts
+    assert torch.equal(tensors['1.weight'], model[1].weight)
+    with safe_open(path, framework='np') as file:  # readable without this package
+        assert json.loads(file.metadata()['abnn'])['alpha'] == 0.1
+    assert [p.name for p in tmp_path.iterdir()] == ['member_0.safetensors']
+
+
+def test_hash_sees_every_bit_and_name(model):
+    state = model.state_dict()
+    reference = state_hash(state)
+    assert state_hash(dict(reversed(state.items()))) == reference
+    changed = {n: t.clone() for n, t in state.items()}
+    changed['0.bias'][0] = torch.nextafter(changed['0.bias'][0], torch.tensor(10.0))
+    assert state_hash(changed) != reference
+    assert state_hash({f'x{n}': t for n, t in state.items()}) != reference
+
+
+def test_ensemble_file_holds_the_base_network_and_the_members(tmp_path, model):
+    base = {n: t.clone() for n, t in model.state_dict().items()}
+    convert_to_abnn(model)
+    paths = []
+    for m in range(2):
+        paths.append(str(tmp_path / f'member_{m}.safetensors'))
+        tensors = {n: t + m + 1 for n, t in member_tensors(model).items()}
+        save_member(paths[m], tensors, dict(base_hash=state_hash(base), alpha=0.1, member=m))
+    save_ensemble(str(tmp_path / 'abnn.pth'), base, paths)
+    checkpoint = read_checkpoint(tmp_path / 'abnn.pth')
+    assert list(checkpoint['state_dict']) == list(base)
+    assert all(torch.equal(checkpoint['state_dict'][n], base[n]) for n in base)
+    assert torch.equal(checkpoint['members'][1]['1.bias'], base['1.bias'] + 2)
+    assert [facts['member'] for facts in checkpoint['meta']['members']] == [0, 1]
+
+
+def test_members_of_another_network_are_rejected(tmp_path, model):
+    path = str(tmp_path / 'member_0.safetensors')
+    save_member(path, {'1.weight': torch.ones(4)}, dict(base_hash='other', alpha=0.1))
+    with pytest.raises(ValueError, match='was fine-tuned from another base network'):
+        save_ensemble(str(tmp_path / 'abnn.pth'), model.state_dict(), [path])
+
+
+def test_files_that_are_no_members(tmp_path):
+    with pytest.raises(FileNotFoundError, match='there is no member file'):
+        load_member(str(tmp_path / 'nothing.safetensors'))
+    garbage = tmp_path / 'garbage.safetensors'
+    garbage.write_bytes(b'no tensors')
+    with pytest.raises(ValueError, match='is not a safetensors file'):
+        load_member(str(garbage))
+    foreign = str(tmp_path / 'foreign.safetensors')
+    save_file({'a': torch.ones(1)}, foreign)
+    with pytest.raises(ValueError, match='is not a member file'):
+        load_member(foreign)

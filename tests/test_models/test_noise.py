@@ -1,0 +1,76 @@
+import pytest
+import torch
+from helpers import build_segmentor
+from torch import nn
+
+from mmseg_abnn.conversion import convert_to_abnn
+from mmseg_abnn.models.layers import Draw, bayesian_layers, hold_draw
+
+
+@pytest.fixture
+def model():
+    model = build_segmentor()
+    convert_to_abnn(model, alpha=0.2)
+    return model
+
+
+def run(model, x, *draw):
+    with torch.no_grad(), hold_draw(model, Draw(*draw)):
+        return model(x)
+
+
+@pytest.fixture
+def x():
+    return torch.randn(3, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+
+
+def test_one_draw_is_one_function(model, x):
+    first = run(model, x, 7, 1, 2)
+    assert torch.equal(run(model, x, 7, 1, 2), first)
+    # neither the batch size nor the order of the images matters
+    torch.testing.assert_close(run(model, x[:1], 7, 1, 2), first[:1])
+    torch.testing.assert_close(run(model, x.flip(0), 7, 1, 2), first.flip(0))
+
+
+@pytest.mark.parametrize('other', [(8, 1, 2), (7, 0, 2), (7, 1, 3)])
+def test_seed_member_and_index_each_give_another_draw(model, x, other):
+    assert (run(model, x, 7, 1, 2) - run(model, x, *other)).abs().max() > 1e-4
+
+
+def test_layers_have_noise_of_their_own():
+    model = nn.Sequential(nn.BatchNorm2d(4), nn.BatchNorm2d(4)).eval()
+    convert_to_abnn(model, alpha=0.5)
+    ones = torch.ones(1, 4, 1, 1)
+    with hold_draw(model, Draw(0)):
+        assert not torch.allclose(model[0](ones), model[1](ones))
+
+
+def test_noise_does_not_touch_the_global_generator(model, x):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    run(model, x, 0)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_failure_inside_releases_the_draw(model):
+    with pytest.raises(ZeroDivisionError), hold_draw(model, Draw(0)):
+        raise ZeroDivisionError
+    assert all(layer.held_noise is None for layer in bayesian_layers(model).values())
+
+
+def test_holding_twice_is_an_error(model):
+    with hold_draw(model, Draw(0)):
+        with (
+            pytest.raises(RuntimeError, match='a draw is held already'),
+            hold_draw(model, Draw(1)),
+        ):
+            pass
+        # the draw outside is still held
+        assert all(la.held_noise.draw == Draw(0) for la in bayesian_layers(model).values())
+
+
+def test_a_model_without_bayesian_layers_says_so():
+    with pytest.raises(RuntimeError, match='holds no Bayesian normalization layer'):
+        with hold_draw(nn.Linear(2, 2), Draw(0)):
+            pass
