@@ -1,6 +1,6 @@
 """What plugs into the Runner of MMEngine."""
 
 from .cpu_amp import CPUAmpOptimWrapper
-from .hooks import ABNNConversionHook
+from .hooks import ABNNConversionHook, UncertaintyVisualizationHook
 
-__all__ = ['ABNNConversionHook', 'CPUAmpOptimWrapper']
+__all__ = ['ABNNConversionHook', 'CPUAmpOptimWrapper', 'UncertaintyVisualizationHook']

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -14,11 +14,12 @@ from ...checkpoint import network_state
 from ...conversion import convert_to_abnn
 from ...models.layers import check_noise_arguments
 from ...models.losses import ABNNLoss
+from ...models.segmentors import MCEncoderDecoder
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return the model inside a wrapper such as DistributedDataParallel, or the model itself."""
-    return model.module if is_model_wrapper(model) else model
+    return cast(nn.Module, model.module) if is_model_wrapper(model) else model
 
 
 def check_weights_arrive(model: nn.Module, checkpoint: dict[str, Any]) -> None:
@@ -120,7 +121,7 @@ class ABNNConversionHook(Hook):
         check_weights_arrive(model, checkpoint)
         self._weights_loaded = True
         members = checkpoint.get('members')
-        if members and hasattr(model, 'set_members'):
+        if members and isinstance(model, MCEncoderDecoder):
             model.set_members(members)
             alphas = {facts['alpha'] for facts in checkpoint['meta']['members']}
             if alphas != {self.settings['alpha']}:
@@ -143,7 +144,7 @@ class ABNNConversionHook(Hook):
         model = unwrapped(runner.model)
         if not self._weights_loaded:
             raise ValueError('no checkpoint was loaded: there is no trained network to test')
-        if hasattr(model, 'members') and len(model.members) == 0:
+        if isinstance(model, MCEncoderDecoder) and len(model.members) == 0:
             runner.logger.warning(
                 'The checkpoint holds no members: the noise is drawn around its one set of weights '
                 '(M = 1)'

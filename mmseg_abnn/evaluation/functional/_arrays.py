@@ -1,0 +1,55 @@
+"""How arrays enter the functions of this package: NumPy or torch, any shape, checked once."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Array = npt.ArrayLike | torch.Tensor
+
+
+def to_numpy(values: Array) -> np.ndarray:
+    """Return ``values`` as a NumPy array on the CPU.
+
+    NumPy knows no bfloat16 and sorts float16 slowly; float32 holds every value of both.
+    """
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        if values.dtype in (torch.float16, torch.bfloat16):
+            values = values.float()
+        return values.numpy()
+    array = np.asarray(values)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def to_finite(name: str, values: Array) -> np.ndarray:
+    """Return ``values`` as a floating-point array, or raise ValueError on NaN and infinities."""
+    array = to_numpy(values)
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float64)
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise ValueError(
+            f'`{name}` must be finite, got {int((~finite).sum())} NaN or infinite values '
+            f'among {array.size}'
+        )
+    return array
+
+
+def to_bool(name: str, values: Array) -> np.ndarray:
+    """Return ``values`` as booleans, or raise ValueError if they are neither boolean nor 0/1."""
+    array = to_numpy(values)
+    if array.dtype == np.bool_:
+        return array
+    result = array == 1
+    if not np.logical_or(result, array == 0).all():
+        strange = np.unique(array[~result & (array != 0)])[:5].tolist()
+        raise ValueError(f'`{name}` must be boolean or hold only 0 and 1, got {strange}')
+    return result
+
+
+def check_same_shape(**arrays: np.ndarray) -> None:
+    """Raise ValueError, naming the arguments, if the shapes of the arrays differ."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        listed = ', '.join(f'`{name}` {shape}' for name, shape in shapes.items())
+        raise ValueError(f'arrays must have the same shape, got {listed}')

@@ -1,0 +1,5 @@
+"""MMEngine metrics."""
+
+from .uncertainty_metric import UncertaintyMetric
+
+__all__ = ['UncertaintyMetric']

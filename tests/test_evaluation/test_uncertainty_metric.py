@@ -1,0 +1,257 @@
+import logging
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from evaluation_samples import (
+    IGNORED,
+    META,
+    OOD,
+    SHAPE,
+    evaluate,
+    make_evaluator,
+    make_sample,
+    naive_detection,
+    naive_score,
+    naive_segmentation,
+)
+from mmengine.logging import MMLogger
+from mmengine.structures import PixelData
+from PIL import Image
+
+from mmseg_abnn.evaluation.functional import fpr_at_recall
+
+DETECTION = ('AUPR', 'AUROC', 'FPR95')
+SCORES = ('msp', 'entropy', 'mutual_information')
+COUNTS = ('num_images', 'num_images_without_ood', 'num_images_without_id')
+
+
+def counts(num_images, without_ood=0, without_id=0):
+    return dict(zip(COUNTS, (num_images, without_ood, without_id), strict=True))
+
+
+@pytest.fixture
+def samples():
+    return [make_sample(seed) for seed in range(5)]
+
+
+@pytest.fixture
+def log():
+    """The messages that are logged during the test."""
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize('batch_size', [1, 3])
+def test_all_numbers_equal_the_oracle(samples, batch_size):
+    expected = {
+        **naive_segmentation(samples),
+        **naive_detection(samples, 'msp'),
+        **naive_detection(samples, 'entropy', 'entropy/'),
+        **naive_detection(samples, 'mutual_information', 'mutual_information/'),
+        **counts(5),
+    }
+    result = evaluate(samples, batch_size, scores=SCORES)
+    assert result == pytest.approx(expected, abs=1e-5)
+    assert all(type(value) is float for value in result.values())
+
+
+def test_batch_size_changes_no_bit(samples):
+    assert evaluate(samples, 1) == evaluate(samples, 3) == evaluate(samples, 5)
+
+
+def test_first_score_has_the_plain_names(samples):
+    result = evaluate(samples, scores=['entropy'])
+    expected = naive_detection(samples, 'entropy')
+    assert {key: result[key] for key in expected} == pytest.approx(expected, abs=1e-5)
+    assert not any(key.startswith(('msp/', 'entropy/')) for key in result)
+
+
+def test_padded_duplicates_are_cut(samples):
+    padded = [*samples, samples[0], samples[1]]
+    assert evaluate(padded, 2, size=5) == evaluate(samples)
+    assert evaluate(padded, 2) != evaluate(samples)
+
+
+def test_splits():
+    clean = [make_sample(seed, 'test_id', ood=False) for seed in range(3)]
+    strange = [make_sample(seed, 'test_ood') for seed in range(3, 6)]
+    other = [make_sample(9, 'elsewhere')]
+    result = evaluate(
+        clean + strange + other, 2, scores=['msp'], id_split='test_id', ood_split='test_ood'
+    )
+    expected = naive_segmentation(clean) | naive_detection(strange, 'msp') | counts(7)
+    assert result == pytest.approx(expected, abs=1e-5)
+
+
+def test_only_one_split_named():
+    clean = [make_sample(seed, 'test_id', ood=False) for seed in range(2)]
+    strange = [make_sample(seed, 'test_ood') for seed in range(2, 4)]
+    both = clean + strange
+    result = evaluate(both, scores=['msp'], ood_split='test_ood')
+    expected = naive_segmentation(both) | naive_detection(strange, 'msp') | counts(4)
+    assert result == pytest.approx(expected, abs=1e-5)
+    result = evaluate(both, scores=['msp'], id_split='test_id')
+    expected = naive_segmentation(clean) | naive_detection(both, 'msp') | counts(4, without_ood=2)
+    assert result == pytest.approx(expected, abs=1e-5)
+
+
+def test_images_without_ood_or_with_nothing_else_are_left_out_of_the_means(samples):
+    nothing_else = make_sample(7)
+    label = nothing_else.gt_sem_seg.data
+    label[label != IGNORED] = OOD
+    mixed = [*samples, make_sample(6, ood=False), nothing_else]
+    result = evaluate(mixed, scores=['msp'])
+    expected = naive_detection(mixed, 'msp') | counts(7, without_ood=1, without_id=1)
+    assert {key: result[key] for key in expected} == pytest.approx(expected, abs=1e-5)
+    assert result['AUROC'] == evaluate(samples)['AUROC']
+    # The image without an in-distribution pixel has no calibration error of its own.
+    assert result['ECE'] == pytest.approx(naive_segmentation(mixed[:-1])['ECE'], abs=1e-5)
+
+
+@pytest.mark.parametrize('meta', [META, {'classes': META['classes']}])
+def test_no_ood_at_all(meta, log):
+    clean = [make_sample(seed, ood=False) for seed in range(2)]
+    result = evaluate(clean, meta=meta)
+    expected = naive_segmentation(clean) | counts(2, without_ood=2)
+    assert result == pytest.approx(expected, abs=1e-5)
+    assert sum('no OOD pixel was seen' in message for message in log) == 1
+    assert not any('AUROC |' in message for message in log)
+
+
+def test_no_ood_where_it_was_asked_for():
+    with pytest.raises(ValueError, match=r"no OOD pixel was seen in split 'test_ood'.*is 254"):
+        evaluate([make_sample(0, 'test_ood', ood=False)], ood_split='test_ood')
+
+
+def test_ood_counts_as_error_with_scope_all(samples):
+    result = evaluate(samples, ece_scope='all')
+    expected = naive_segmentation(samples, scope='all')
+    assert {key: result[key] for key in expected} == pytest.approx(expected, abs=1e-5)
+    assert result['ECE'] != evaluate(samples)['ECE']
+    assert result['mIoU'] == evaluate(samples)['mIoU']
+
+
+def test_number_of_bins(samples):
+    result = evaluate(samples, ece_bins=4)
+    expected = naive_segmentation(samples, bins=4)
+    assert result['ECE'] == pytest.approx(expected['ECE'], abs=1e-5)
+
+
+def test_nearest_rule(samples):
+    values = []
+    for sample in samples:
+        label = sample.gt_sem_seg.data[0]
+        counted = label != IGNORED
+        score = naive_score(sample, 'msp')[counted]
+        values.append(fpr_at_recall(score, label[counted] == OOD, rule='nearest'))
+    result = evaluate(samples, fpr_rule='nearest')
+    assert result['FPR95'] == pytest.approx(100 * np.mean(values), abs=1e-9)
+    assert result['FPR95'] != evaluate(samples)['FPR95']
+
+
+def test_without_pooled_curves_no_pixels_are_kept(samples):
+    full = evaluate(samples)
+    result = evaluate(samples, pooled=False)
+    gone = {key for key in full if key.startswith('pooled/')} - {'pooled/ECE'}
+    assert len(gone) == 6
+    assert result == {key: value for key, value in full.items() if key not in gone}
+    evaluator = make_evaluator(pooled=False)
+    evaluator.process(samples)
+    for record in evaluator.metrics[0].results:
+        assert all(score.ood is None and score.id is None for score in record.scores.values())
+
+
+def test_results_survive_pickling(samples):
+    evaluator = make_evaluator()
+    evaluator.process(samples)
+    metric = evaluator.metrics[0]
+    metric.results[:] = pickle.loads(pickle.dumps(metric.results, protocol=2))
+    assert evaluator.evaluate(5) == evaluate(samples)
+
+
+def test_prefix(samples):
+    assert set(evaluate(samples, prefix='ood')) == {f'ood/{key}' for key in evaluate(samples)}
+
+
+def test_plain_dicts_and_other_types_give_the_same(samples):
+    as_dicts = []
+    for sample in samples:
+        content = sample.to_dict()
+        content['uncertainty'] = {
+            'mutual_information': sample.uncertainty.mutual_information[0].double().numpy()
+        }
+        content['gt_sem_seg'] = {'data': sample.gt_sem_seg.data[0].to(torch.uint8)}
+        content['pred_sem_seg'] = PixelData(data=sample.pred_sem_seg.data)
+        as_dicts.append(content)
+    assert evaluate(as_dicts, scores=SCORES) == evaluate(samples, scores=SCORES)
+
+
+def test_output_dir(tmp_path):
+    split_samples = [
+        make_sample(0, 'test_id', ood=False, name='000000_leftImg8bit'),
+        make_sample(1, 'test_ood', name='000000_leftImg8bit'),
+        make_sample(2, 'test_ood', name='000000_leftImg8bit', folder='town'),
+    ]
+    evaluate(
+        split_samples,
+        output_dir=str(tmp_path),
+        keep_results=True,  # as MMSegmentation's test tool sets it
+        scores=SCORES,
+        id_split='test_id',
+        ood_split='test_ood',
+    )
+    folders = [('test_id', 'images'), ('test_ood', 'images'), ('test_ood', 'town')]
+    for sample, folder in zip(split_samples, folders, strict=True):
+        stem = tmp_path.joinpath(*folder, '000000_leftImg8bit')
+        prediction = np.asarray(Image.open(f'{stem}_pred.png'))
+        assert prediction.dtype == np.uint8
+        np.testing.assert_array_equal(prediction, sample.pred_sem_seg.data[0].numpy())
+        for score in SCORES:
+            values = np.load(f'{stem}_{score}.npy')
+            assert values.dtype == np.float32
+            np.testing.assert_allclose(values, naive_score(sample, score), atol=1e-6)
+    assert len(list(tmp_path.rglob('*.*'))) == 3 * 4
+
+
+def test_output_dir_without_splits(tmp_path, samples):
+    evaluate(samples[:1], output_dir=str(tmp_path), scores=['msp'])
+    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*.*')}
+    assert names == {'images/000000_pred.png', 'images/000000_msp.npy'}
+
+
+def test_logged_tables(samples, log):
+    result = evaluate(samples)
+    keys = [f'{pooled}entropy/{key}' for pooled in ('', 'pooled/') for key in DETECTION]
+    assert _row(log, 'entropy') == [f'{result[key]:.2f}' for key in keys]
+    keys = [f'{pooled}{key}' for pooled in ('', 'pooled/') for key in DETECTION]
+    assert _row(log, 'msp') == [f'{result[key]:.2f}' for key in keys]
+    keys = ('ECE', 'pooled/ECE')
+    assert _row(log, f'{result["mIoU"]:.2f}') == [f'{result[key]:.2f}' for key in keys]
+    labels = torch.cat([s.gt_sem_seg.data for s in samples])
+    predictions = torch.cat([s.pred_sem_seg.data for s in samples])
+    union = ((labels == 1) | (predictions == 1)) & (labels < 4)
+    iou = 100 * ((labels == 1) & (predictions == 1)).sum() / union.sum()
+    assert _row(log, 'car') == [f'{iou:.2f}']
+
+
+def test_classes_that_do_not_occur_have_no_iou(log):
+    meta = dict(META, classes=(*META['classes'], 'train'))
+    sample = make_sample(0)
+    logits = torch.cat([sample.seg_logits.data, torch.full((1, *SHAPE), -9.0)])
+    sample.seg_logits = PixelData(data=logits)
+    evaluate([sample], meta=meta)
+    assert _row(log, 'train') == ['-']
+
+
+def _row(log, first):
+    """The cells after the first one of the logged table row that starts with ``first``."""
+    rows = [line for text in log for line in text.splitlines() if line.startswith('|')]
+    cells = [[cell.strip() for cell in row.strip('|').split('|')] for row in rows]
+    return next(row[1:] for row in cells if row[0] == first)

@@ -1,0 +1,156 @@
+"""Each wrong input of UncertaintyMetric has its own message."""
+
+import pytest
+import torch
+from evaluation_samples import META, OOD, SHAPE, evaluate, make_sample
+from mmengine.structures import PixelData
+
+from mmseg_abnn.evaluation import UncertaintyMetric
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(scores='msp'), "`scores` must be a non-empty sequence of names, got 'msp'"),
+        (dict(scores=()), '`scores` must be a non-empty sequence'),
+        (dict(scores=('a/b',)), "`scores` must hold names of letters.*got 'a/b'"),
+        (dict(scores=('pooled',)), "other than 'pooled'"),
+        (dict(scores=(3,)), '`scores` must hold names.*got 3'),
+        (dict(scores=('msp', 'msp')), '`scores` must not hold a name twice'),
+        (dict(id_split=''), "`id_split` must be None or a non-empty string, got ''"),
+        (dict(ood_split=3), '`ood_split` must be None or a non-empty string, got 3'),
+        (dict(output_dir=''), '`output_dir` must be None or a non-empty string'),
+        (dict(ece_bins=0), '`ece_bins` must be an integer >= 1, got 0'),
+        (dict(ece_bins=1.5), '`ece_bins` must be an integer >= 1, got 1.5'),
+        (dict(ece_scope='ood'), r"`ece_scope` must be one of \('id', 'all'\), got 'ood'"),
+        (dict(fpr_rule='last'), r"`fpr_rule` must be one of \('first', 'nearest'\), got 'last'"),
+        (dict(ignore_index=None), '`ignore_index` must be an integer, got None'),
+        (dict(pooled='no'), "`pooled` must be True or False, got 'no'"),
+        (dict(collect_device='tpu'), "`collect_device` must be 'cpu' or 'gpu', got 'tpu'"),
+        (dict(collect_device='gpu', collect_dir='x'), 'could only be configured'),
+    ],
+)
+def test_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        UncertaintyMetric(**arguments)
+
+
+def unknown_label(sample):
+    sample.gt_sem_seg.data[0, 3, :2] = torch.tensor([99, 77])
+
+
+def nan_logits(sample):
+    sample.seg_logits.data[1, 2, 3] = float('nan')
+
+
+def infinite_map(sample):
+    sample.uncertainty.mutual_information[0, 0, :3] = float('inf')
+
+
+def no_labels(sample):
+    del sample.gt_sem_seg
+
+
+def other_size(sample):
+    sample.gt_sem_seg = PixelData(data=torch.zeros(1, 5, 5, dtype=torch.long))
+
+
+def too_many_classes(sample):
+    sample.seg_logits = PixelData(data=torch.zeros(9, *SHAPE))
+
+
+def map_of_other_size(sample):
+    sample.uncertainty = PixelData(mutual_information=torch.zeros(1, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (unknown_label, r'the unknown ids \[77, 99\]; known are 0..3, the OOD id 254 and the'),
+        (nan_logits, r"score 'msp' is NaN or infinite at 1 of 204 pixels"),
+        (infinite_map, r"score 'mutual_information' is NaN or infinite at 3 of 204 pixels"),
+        (no_labels, 'the data sample has no `gt_sem_seg`'),
+        (other_size, r'`seg_logits` must have shape \(4, 5, 5\).*got \(4, 12, 17\)'),
+        (too_many_classes, r'the 4 classes of the dataset have, got \(9, 12, 17\)'),
+        (map_of_other_size, r"score 'mutual_information' must have shape \(12, 17\)"),
+    ],
+)
+def test_samples(spoil, message):
+    sample = make_sample(0)
+    spoil(sample)
+    with pytest.raises(ValueError, match=r'data/None/images/000000.png: .*' + message):
+        evaluate([make_sample(1), sample], scores=['msp', 'mutual_information'])
+
+
+def test_nan_is_found_where_no_score_is_computed_from_logits():
+    sample = make_sample(0)
+    nan_logits(sample)
+    with pytest.raises(ValueError, match='`confidence` must be finite'):
+        evaluate([sample], scores=['mutual_information'])
+
+
+def test_score_that_is_not_there():
+    sample = make_sample(0)
+    message = (
+        r"000000.png: score 'energy' is not available; from `seg_logits`: \['entropy', 'msp'\], "
+        r"from `uncertainty`: \['mutual_information'\]"
+    )
+    with pytest.raises(ValueError, match=message):
+        evaluate([sample], scores=['energy'])
+    del sample.uncertainty
+    with pytest.raises(ValueError, match=r'from `uncertainty`: \[\]'):
+        evaluate([sample], scores=['energy'])
+
+
+def test_sample_without_path():
+    content = make_sample(0).to_dict()
+    del content['img_path']
+    with pytest.raises(ValueError, match='unnamed image: the data sample has no `img_path`'):
+        evaluate([content])
+
+
+def test_ood_pixels_are_unknown_to_a_dataset_without_ood_id():
+    with pytest.raises(ValueError, match=rf'unknown ids \[{OOD}\].*the OOD id None'):
+        evaluate([make_sample(0)], meta={'classes': META['classes']})
+
+
+@pytest.mark.parametrize(
+    ('meta', 'arguments', 'message'),
+    [
+        ({}, {}, '`metainfo` must hold `classes`'),
+        (dict(META, ood_id=2), {}, r'`ood_id` 2 must not be a class id \(0..3\)'),
+        (dict(META, ood_id=255), {}, r'`ignore_index` 255 must be neither a class id.*\(255\)'),
+        (META, dict(ignore_index=1), '`ignore_index` 1 must be neither a class id'),
+    ],
+)
+def test_ids_that_contradict_each_other(meta, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate([make_sample(0)], meta=meta, **arguments)
+
+
+@pytest.mark.parametrize('name', ['id_split', 'ood_split'])
+def test_split_without_its_key(name):
+    with pytest.raises(ValueError, match=r"no `split`: add 'split' to the `meta_keys` of PackSeg"):
+        evaluate([make_sample(0)], **{name: 'test'})
+
+
+@pytest.mark.parametrize('name', ['id_split', 'ood_split'])
+def test_split_that_was_never_seen(name):
+    samples = [make_sample(0, 'b'), make_sample(1, 'a')]
+    message = rf"`{name}` is 'c', but no image of it was seen; splits seen: \['a', 'b'\]"
+    with pytest.raises(ValueError, match=message):
+        evaluate(samples, **{name: 'c'})
+
+
+def test_nothing_to_measure():
+    sample = make_sample(0, ood=False)
+    sample.gt_sem_seg.data[:] = 255
+    with pytest.raises(ValueError, match='no labelled in-distribution pixel was seen'):
+        evaluate([sample])
+
+
+def test_no_image_holds_both():
+    only_ood = make_sample(0)
+    only_ood.gt_sem_seg.data[:] = OOD
+    with pytest.raises(ValueError, match='no image holds both OOD and in-distribution pixels'):
+        evaluate([only_ood, make_sample(1, ood=False)])
