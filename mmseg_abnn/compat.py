@@ -8,6 +8,10 @@ which of the two is installed.
 import importlib
 import os
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 INSTALL_HINT = (
     'mmseg_abnn needs PyTorch and one of the two distributions of the OpenMMLab packages.\n'
@@ -80,7 +84,7 @@ def batch_norm_xd() -> type:
     return _BatchNormXd
 
 
-def prepare_distributed(cfg: 'Config', launcher: str) -> None:  # noqa: F821
+def prepare_distributed(cfg: 'Config', launcher: str) -> None:
     """Make MMEngine's ``pytorch`` launcher usable on machines without a GPU.
 
     MMEngine calls ``torch.cuda.set_device`` and wraps the model with ``device_ids``; both fail

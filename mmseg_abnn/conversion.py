@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import cast
 
 from prettytable import PrettyTable
 from torch import nn
@@ -108,21 +109,23 @@ def convert_to_abnn(
         raise ValueError(f"`trainable` must be 'norm', 'all' or a list, got {trainable!r}")
     report = ConversionReport(alpha=float(alpha), noise_shape=noise_shape)
     for name, module in model.named_modules():
-        if not isinstance(module, _NORMALIZATIONS):
+        if not isinstance(module, (*_NORMALIZATIONS, BayesianNorm)):
             continue
+        already = isinstance(module, BayesianNorm)
+        bayesian_form = type(module) if already else BAYESIAN_FORMS.get(type(module))
         if not _matches(name, include) or _matches(name, exclude):
             report.left_alone[name] = 'not selected by `include` and `exclude`'
-        elif not isinstance(module, BayesianNorm) and type(module) not in BAYESIAN_FORMS:
+        elif bayesian_form is None:
             report.left_alone[name] = f'{type(module).__name__} has no Bayesian form'
         elif module.weight is None:
             report.left_alone[name] = 'affine=False: there is no gain to multiply'
         else:
-            if not isinstance(module, BayesianNorm):
-                module.__class__ = BAYESIAN_FORMS[type(module)]
-            module.set_noise(alpha, noise_shape)
-            module.norm_eval = norm_eval
-            module.train(module.training)
-            report.converted[name] = type(module).__name__
+            module.__class__ = bayesian_form
+            layer = cast(BayesianNorm, module)
+            layer.set_noise(alpha, noise_shape)
+            layer.norm_eval = norm_eval
+            layer.train(layer.training)
+            report.converted[name] = bayesian_form.__name__
     if not report.converted:
         found = '; '.join(f'{n}: {r}' for n, r in list(report.left_alone.items())[:5])
         raise ValueError(

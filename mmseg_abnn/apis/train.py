@@ -3,7 +3,7 @@
 import copy
 import gc
 import os
-from typing import Any
+from typing import Any, cast
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -110,6 +110,7 @@ def train_member(cfg: Config, member: int, path: str, base_hash: str) -> None:
     runner.train()
     model = unwrapped(runner.model)
     layer = next(iter(bayesian_layers(model).values()))
+    num_classes = cast(int, model.num_classes)
     losses = {n: m for n, m in model.named_modules() if isinstance(m, ABNNLoss)}
     metadata: dict[str, Any] = {
         'member': member,
@@ -117,7 +118,7 @@ def train_member(cfg: Config, member: int, path: str, base_hash: str) -> None:
         'base_hash': base_hash,
         'alpha': layer.alpha,
         'noise_shape': layer.noise_shape,
-        'eta': {n: loss.eta_offsets(model.num_classes).tolist() for n, loss in losses.items()},
+        'eta': {n: loss.eta_offsets(num_classes).tolist() for n, loss in losses.items()},
         'version': __version__,
     }
     if is_main_process():

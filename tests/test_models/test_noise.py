@@ -71,6 +71,8 @@ def test_holding_twice_is_an_error(model):
 
 
 def test_a_model_without_bayesian_layers_says_so():
-    with pytest.raises(RuntimeError, match='holds no Bayesian normalization layer'):
-        with hold_draw(nn.Linear(2, 2), Draw(0)):
-            pass
+    with (
+        pytest.raises(RuntimeError, match='holds no Bayesian normalization layer'),
+        hold_draw(nn.Linear(2, 2), Draw(0)),
+    ):
+        pass

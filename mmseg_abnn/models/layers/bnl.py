@@ -46,8 +46,8 @@ class BayesianNorm(nn.Module):
     noise_shape: str = 'channel'
     norm_eval: bool = False
     held_noise: HeldNoise | None = None
-    weight: Tensor
-    bias: Tensor
+    weight: nn.Parameter
+    bias: nn.Parameter
 
     def set_noise(self, alpha: float, noise_shape: str) -> None:
         """Set and check the noise's scale and shape."""
@@ -66,7 +66,7 @@ class BayesianNorm(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize ``input`` of shape (N, C, ...) and scale its gain by 1 + eps."""
-        output = super().forward(input)  # type: ignore[misc]
+        output = super().forward(input)
         if self.alpha == 0:
             return output
         eps = self.alpha * self._standard_noise(output)
@@ -103,7 +103,7 @@ class _BayesBatchNorm(BayesianNorm):
         alpha: float = 0.1,
         noise_shape: str = 'channel',
     ) -> None:
-        super().__init__(  # type: ignore[call-arg]
+        super().__init__(
             num_features, eps, momentum, affine, track_running_stats, device=device, dtype=dtype
         )
         self.set_noise(alpha, noise_shape)

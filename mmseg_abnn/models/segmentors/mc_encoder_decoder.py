@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmengine.config import ConfigDict
@@ -66,7 +66,8 @@ class MCEncoderDecoder(EncoderDecoder):
                 'MCEncoderDecoder needs at least 2 output channels (softmax), got '
                 f'`out_channels`={self.out_channels}'
             )
-        self.test_cfg = ConfigDict({'mode': 'whole', **(self.test_cfg or {})})
+        test_cfg = ConfigDict({'mode': 'whole', **(self.test_cfg or {})})
+        self.test_cfg: ConfigDict = test_cfg
         self.num_samples = self.test_cfg.get('num_samples', 3)
         self.noise_seed = self.test_cfg.get('seed', 0)
         for key, value, low in (('num_samples', self.num_samples, 1), ('seed', self.noise_seed, 0)):
@@ -87,6 +88,9 @@ class MCEncoderDecoder(EncoderDecoder):
             check_member(self, tensors, f'member {i}')
         device = next(self.parameters()).device
         self.members = nn.ModuleList(MemberBank(t).to(device) for t in members)
+
+    def _banks(self) -> list[MemberBank | None]:
+        return [cast(MemberBank, bank) for bank in self.members] or [None]
 
     @contextmanager
     def _drawn(self, member: int, bank: MemberBank | None, index: int) -> Iterator[None]:
@@ -115,7 +119,7 @@ class MCEncoderDecoder(EncoderDecoder):
             RuntimeError: If the network holds no Bayesian layer.
         """
         running = [RunningPrediction() for _ in range(inputs.shape[0])]
-        for member, bank in enumerate(self.members or [None]):
+        for member, bank in enumerate(self._banks()):
             for index in range(self.num_samples):
                 with self._drawn(member, bank, index):
                     # to the original image first, then softmax: a mean of full-size probabilities

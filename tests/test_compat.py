@@ -1,0 +1,66 @@
+import subprocess
+import sys
+
+import pytest
+from mmengine.config import Config
+
+from mmseg_abnn import compat
+
+
+def import_with(prelude):
+    """Import the package in a fresh interpreter after ``prelude``; return the completed process."""
+    code = f'import sys, types\n{prelude}\nimport mmseg_abnn'
+    return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize('module', ['torch', 'mmengine', 'mmcv', 'mmseg'])
+def test_a_missing_package_gives_one_clear_error(module):
+    result = import_with(f'sys.modules[{module!r}] = None')
+    last = result.stderr.strip().splitlines()
+    assert result.returncode != 0
+    assert any(line.startswith(f'ImportError: `{module}` cannot be imported') for line in last)
+    assert 'pip install "mmseg_abnn[onedl]"' in result.stderr
+
+
+def test_an_unusable_package_gives_the_same_error():
+    broken = """
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == 'mmseg':
+            raise AssertionError('MMCV==9 is used but incompatible')
+sys.meta_path.insert(0, Broken())"""
+    result = import_with(broken)
+    assert 'ImportError: `mmseg` cannot be imported: AssertionError: MMCV==9' in result.stderr
+    assert 'Install only one of them' in result.stderr
+
+
+def test_two_distributions_at_once_are_reported(monkeypatch):
+    monkeypatch.setattr(compat, '_installed', lambda name: name in ('onedl-mmcv', 'mmcv'))
+    with pytest.raises(ImportError, match='`mmcv` is installed by onedl-mmcv and mmcv'):
+        compat.check_stack()
+
+
+def test_configs_inherit_from_mmsegmentation(tmp_path):
+    child = tmp_path / 'child.py'
+    child.write_text(
+        "_base_ = 'mmseg::deeplabv3plus/deeplabv3plus_r50-d8_4xb2-80k_cityscapes-512x1024.py'\n"
+        'model = dict(decode_head=dict(num_classes=9))\n'
+    )
+    cfg = Config.fromfile(child)
+    assert cfg.model.decode_head.type == 'DepthwiseSeparableASPPHead'
+    assert cfg.model.decode_head.num_classes == 9
+    assert cfg.train_cfg.max_iters == 80000
+
+
+def test_prepare_distributed_leaves_a_single_process_alone():
+    cfg = Config(dict(model=dict()))
+    compat.prepare_distributed(cfg, 'none')
+    assert 'model_wrapper_cfg' not in cfg
+
+
+def test_prepare_distributed_names_missing_variables(monkeypatch):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(RuntimeError, match='needs the environment variables RANK, WORLD_SIZE'):
+        compat.prepare_distributed(Config(dict()), 'pytorch')
