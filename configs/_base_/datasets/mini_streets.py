@@ -1,0 +1,80 @@
+# MiniStreets, written by `python tools/dataset_converters/mini_streets.py data/mini_streets`
+dataset_type = 'MiniStreetsDataset'
+data_root = 'data/mini_streets/'
+crop_size = (128, 128)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadOODAnnotations'),
+    dict(type='RandomResize', scale=(256, 128), ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.9),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadOODAnnotations', keep_ood=True),
+    dict(
+        type='PackSegInputs',
+        # MMSegmentation's own keys, and the split that an image comes from
+        meta_keys=(
+            'img_path',
+            'seg_map_path',
+            'ori_shape',
+            'img_shape',
+            'pad_shape',
+            'scale_factor',
+            'flip',
+            'flip_direction',
+            'reduce_zero_label',
+            'split',
+        ),
+    ),
+]
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        split='val',
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='ConcatDataset',
+        datasets=[
+            dict(
+                type=dataset_type,
+                data_root=data_root,
+                split='test_id',
+                pipeline=test_pipeline,
+                test_mode=True,
+            ),
+            dict(
+                type=dataset_type,
+                data_root=data_root,
+                split='test_ood',
+                pipeline=test_pipeline,
+                test_mode=True,
+            ),
+        ],
+    ),
+)
+val_evaluator = dict(type='UncertaintyMetric')
+test_evaluator = dict(type='UncertaintyMetric', id_split='test_id', ood_split='test_ood')

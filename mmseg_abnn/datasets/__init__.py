@@ -1,0 +1,7 @@
+"""Datasets with out-of-distribution labels; importing this registers them with MMSegmentation."""
+
+from mmseg_abnn.datasets.mini_streets import MiniStreetsDataset
+from mmseg_abnn.datasets.ood_dataset import IGNORE_ID, OOD_ID, OODSegDataset
+from mmseg_abnn.datasets.transforms import LoadOODAnnotations
+
+__all__ = ['IGNORE_ID', 'OOD_ID', 'LoadOODAnnotations', 'MiniStreetsDataset', 'OODSegDataset']

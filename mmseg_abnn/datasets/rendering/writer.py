@@ -1,0 +1,137 @@
+"""MiniStreets on disk: files, and a manifest that says how they were made."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from multiprocessing import Pool
+from pathlib import Path
+
+import cv2
+
+from mmseg_abnn.datasets.rendering.render import SPLITS, check_size, encode, render_image
+
+MANIFEST = 'mini_streets.json'
+VERSION = 1
+"""Goes up whenever the same settings give other pixels."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides every byte of a copy of MiniStreets.
+
+    Attributes:
+        seed: At least 0.
+        size: Height and width, pixels.
+        counts: Images per split.
+    """
+
+    seed: int
+    size: tuple[int, int]
+    counts: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f'`seed` must be >= 0, got {self.seed}')
+        check_size(self.size)
+        if set(self.counts) != set(SPLITS):
+            raise ValueError(f'`counts` must name {list(SPLITS)}, got {sorted(self.counts)}')
+        for split, count in self.counts.items():
+            if not 0 <= count <= 999_999:
+                raise ValueError(f'the number of {split} images must be 0..999999, got {count}')
+
+    def manifest(self) -> dict:
+        """The settings as they are written down."""
+        return {'version': VERSION, **asdict(self), 'size': list(self.size)}
+
+
+def image_path(root: Path, split: str, index: int) -> Path:
+    """Where an image is stored."""
+    return root / split / 'leftImg8bit' / f'{index:06d}_leftImg8bit.png'
+
+
+def label_path(root: Path, split: str, index: int) -> Path:
+    """Where a label is stored."""
+    return root / split / 'leftLabel' / f'{index:06d}_leftLabel.png'
+
+
+def open_folder(root: Path, settings: Settings) -> list[tuple[str, int]]:
+    """Make a folder ready for images.
+
+    Args:
+        root: Folder to write to.
+        settings: Settings of the images.
+
+    Returns:
+        Split and index of each image that is not there yet.
+
+    Raises:
+        FileExistsError: If the folder holds something else, or images of other settings.
+    """
+    if root.exists() and not root.is_dir():
+        raise FileExistsError(f'{root} is a file')
+    manifest = root / MANIFEST
+    wanted = settings.manifest()
+    if manifest.is_file():
+        found = json.loads(manifest.read_text())
+        if found != wanted:
+            raise FileExistsError(
+                f'{root} holds images of other settings: it has {found}, asked for {wanted}; '
+                'use another folder or delete this one'
+            )
+    elif root.is_dir() and any(root.iterdir()):
+        raise FileExistsError(f'{root} is not empty and holds no {MANIFEST}; use another folder')
+    for split in SPLITS:
+        image_path(root, split, 0).parent.mkdir(parents=True, exist_ok=True)
+        label_path(root, split, 0).parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(manifest, (json.dumps(wanted, indent=2) + '\n').encode())
+    return [
+        (split, index)
+        for split in SPLITS
+        for index in range(settings.counts[split])
+        if not image_path(root, split, index).is_file()
+        or not label_path(root, split, index).is_file()
+    ]
+
+
+def write_images(
+    root: Path, settings: Settings, missing: list[tuple[str, int]], workers: int
+) -> Iterator[None]:
+    """Render and write images, in this process or in several.
+
+    Args:
+        root: Folder made ready with :func:`open_folder`.
+        settings: Settings of the images.
+        missing: Split and index of each.
+        workers: Number of processes, at least 1. The files do not depend on it.
+
+    Yields:
+        None after each image, for a progress bar.
+
+    Raises:
+        ValueError: If ``workers`` is below 1.
+    """
+    if workers < 1:
+        raise ValueError(f'`workers` must be >= 1, got {workers}')
+    tasks = [(root, settings, split, index) for split, index in missing]
+    if workers == 1:
+        yield from map(_write_one, tasks)
+        return
+    with Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield from pool.imap_unordered(_write_one, tasks, chunksize=4)
+
+
+def _write_one(task: tuple[Path, Settings, str, int]) -> None:
+    root, settings, split, index = task
+    image, label = encode(*render_image(split, index, settings.seed, settings.size))
+    _write_whole(image_path(root, split, index), image)
+    _write_whole(label_path(root, split, index), label)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file that either is complete or does not exist, whatever interrupts us."""
+    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    part.write_bytes(data)
+    part.replace(path)

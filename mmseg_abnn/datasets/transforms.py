@@ -1,0 +1,71 @@
+"""Loading labels that may hold out-of-distribution pixels."""
+
+from __future__ import annotations
+
+import mmcv
+import mmengine.fileio as fileio
+import numpy as np
+from mmseg.datasets.transforms import LoadAnnotations
+from mmseg.registry import TRANSFORMS
+
+from mmseg_abnn.datasets.ood_dataset import IGNORE_ID
+
+
+@TRANSFORMS.register_module()
+class LoadOODAnnotations(LoadAnnotations):
+    """Load a label and map its stored ids with the dataset's ``label_map``.
+
+    Unlike MMSegmentation's ``LoadAnnotations`` an id that the map does not know is an error, and
+    OOD pixels are ignored unless asked for: a pipeline for training cannot see them by mistake.
+
+    Required keys: ``seg_map_path``, ``label_map``, ``ood_id``, ``seg_fields``.
+    Added key: ``gt_seg_map``, uint8, ``(H, W)``.
+
+    Args:
+        keep_ood: Keep ``results['ood_id']`` instead of turning it into 255.
+        backend_args: Arguments of the file backend.
+        imdecode_backend: Image decoding backend.
+    """
+
+    def __init__(
+        self,
+        keep_ood: bool = False,
+        backend_args: dict | None = None,
+        imdecode_backend: str = 'pillow',
+    ) -> None:
+        super().__init__(backend_args=backend_args, imdecode_backend=imdecode_backend)
+        self.keep_ood = keep_ood
+
+    def _load_seg_map(self, results: dict) -> None:
+        """Load, check and map one label.
+
+        Raises:
+            ValueError: If the label is not uint8 ``(H, W)`` or holds an id outside ``label_map``.
+        """
+        path = results['seg_map_path']
+        data = fileio.get(path, backend_args=self.backend_args)
+        stored = mmcv.imfrombytes(data, flag='unchanged', backend=self.imdecode_backend)
+        if stored.ndim != 2 or stored.dtype != np.uint8:
+            raise ValueError(
+                f'{path}: a label must have one 8-bit channel, '
+                f'got {stored.dtype} of shape {stored.shape}'
+            )
+        label_map: dict[int, int] = results['label_map']
+        ids = np.flatnonzero(np.bincount(stored.ravel(), minlength=256))
+        unknown = [int(stored_id) for stored_id in ids if stored_id not in label_map]
+        if unknown:
+            raise ValueError(
+                f'{path}: unknown stored id(s) {unknown}, allowed are {sorted(label_map)}'
+            )
+        table = np.full(256, IGNORE_ID, dtype=np.uint8)
+        for stored_id, new_id in label_map.items():
+            ignored = new_id == results['ood_id'] and not self.keep_ood
+            table[stored_id] = IGNORE_ID if ignored else new_id
+        results['gt_seg_map'] = table[stored]
+        results['seg_fields'].append('gt_seg_map')
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(keep_ood={self.keep_ood}, '
+            f"imdecode_backend='{self.imdecode_backend}', backend_args={self.backend_args})"
+        )

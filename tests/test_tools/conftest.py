@@ -1,0 +1,94 @@
+"""Small MiniStreets folders, and the tools as a user runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE_CONFIG = ROOT / 'configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
+ABNN_CONFIG = ROOT / 'configs/abnn/deeplabv3plus_mini_streets.py'
+# the real configs, merely shrunk: fewer channels, fewer and smaller images, fewer iterations
+SMALL = {
+    'model.backbone.base_channels': 8,
+    'model.backbone.stem_channels': 8,
+    'model.decode_head.in_channels': 64,
+    'model.decode_head.channels': 16,
+    'model.decode_head.c1_in_channels': 8,
+    'model.decode_head.c1_channels': 4,
+    'model.auxiliary_head.in_channels': 32,
+    'model.auxiliary_head.channels': 8,
+    'train_dataloader.batch_size': 2,
+    'train_dataloader.num_workers': 0,
+    'train_dataloader.persistent_workers': False,
+    'val_dataloader.num_workers': 0,
+    'val_dataloader.persistent_workers': False,
+    'test_dataloader.num_workers': 0,
+    'test_dataloader.persistent_workers': False,
+    'train_cfg.max_iters': 3,
+    'train_cfg.val_interval': 3,
+    'default_hooks.logger.interval': 1,
+    'default_hooks.checkpoint.interval': 1,
+}
+
+
+def data_options(data: Path) -> dict[str, str]:
+    """Return the config options that make all loaders read from ``data``."""
+    keys = (
+        'train_dataloader.dataset',
+        'val_dataloader.dataset',
+        'test_dataloader.dataset.datasets.0',
+        'test_dataloader.dataset.datasets.1',
+    )
+    return {f'{key}.data_root': str(data) for key in keys}
+
+
+def run(command, cwd=ROOT, **env) -> subprocess.CompletedProcess:
+    """Run a command with its output captured; the caller looks at the return code."""
+    environment = {**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '2', **env}
+    return subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+
+
+def run_tool(name, *arguments, options=None, cwd=ROOT) -> subprocess.CompletedProcess:
+    """Run a Python tool with the small settings and ``options`` as --cfg-options."""
+    settings = [f'{key}={value}' for key, value in {**SMALL, **(options or {})}.items()]
+    command = [sys.executable, ROOT / 'tools' / name, *arguments, '--cfg-options', *settings]
+    return run(command, cwd=cwd)
+
+
+def succeeded(result: subprocess.CompletedProcess) -> subprocess.CompletedProcess:
+    """Return ``result`` if the command ended well; else show what it printed."""
+    assert result.returncode == 0, f'{result.stdout[-3000:]}\n{result.stderr[-3000:]}'
+    return result
+
+
+@pytest.fixture(scope='session')
+def data(tmp_path_factory) -> Path:
+    """Render a small MiniStreets by the tool."""
+    out = tmp_path_factory.mktemp('data') / 'mini_streets'
+    counts = ['--train', 6, '--val', 2, '--test-id', 3, '--test-ood', 4]
+    tool = ROOT / 'tools/dataset_converters/mini_streets.py'
+    succeeded(run([sys.executable, tool, out, '--size', 64, 128, *counts]))
+    return out
+
+
+@pytest.fixture(scope='session')
+def base(tmp_path_factory, data) -> Path:
+    """Train the deterministic base; return its checkpoint."""
+    work_dir = tmp_path_factory.mktemp('base')
+    options = data_options(data)
+    succeeded(run_tool('train.py', BASE_CONFIG, '--work-dir', work_dir, options=options))
+    return work_dir / 'iter_3.pth'
+
+
+@pytest.fixture(scope='session')
+def abnn(tmp_path_factory, data, base) -> Path:
+    """Fine-tune two members from the base; return the work dir."""
+    work_dir = tmp_path_factory.mktemp('abnn') / 'run'
+    options = {**data_options(data), 'load_from': base, 'num_members': 2}
+    succeeded(run_tool('train.py', ABNN_CONFIG, '--work-dir', work_dir, options=options))
+    return work_dir

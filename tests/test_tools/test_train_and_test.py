@@ -1,0 +1,158 @@
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from conftest import (
+    ABNN_CONFIG,
+    BASE_CONFIG,
+    ROOT,
+    SMALL,
+    data_options,
+    run,
+    run_tool,
+    succeeded,
+)
+from PIL import Image
+
+from mmseg_abnn.checkpoint import read_checkpoint
+from mmseg_abnn.datasets import MiniStreetsDataset
+from mmseg_abnn.evaluation.functional import average_precision, fpr_at_recall, roc_auc
+from mmseg_abnn.members import load_member, state_hash
+
+FIGURES = ['mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95', 'pooled/ECE', 'pooled/AUPR', 'pooled/FPR95']
+
+
+def test_model(config, checkpoint, data, tmp_path, *arguments, **options):
+    arguments = (config, checkpoint, '--work-dir', tmp_path, *arguments)
+    options = {**data_options(data), **options}
+    result = succeeded(run_tool('test.py', *arguments, options=options))
+    return json.loads((tmp_path / 'metrics.json').read_text()), result
+
+
+test_model.__test__ = False  # a helper, named for what it runs
+
+
+def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
+    state = read_checkpoint(base)['state_dict']
+    ensemble = read_checkpoint(abnn / 'abnn.pth')
+    assert ensemble['state_dict'].keys() == state.keys()
+    assert all(torch.equal(ensemble['state_dict'][n], t) for n, t in state.items())
+    norms = {n.removesuffix('.running_mean') for n in state if n.endswith('.running_mean')}
+    expected = {f'{norm}.{kind}' for norm in norms for kind in ('weight', 'bias')}
+    etas = []
+    for m, tensors in enumerate(ensemble['members']):
+        stored, facts = load_member(str(abnn / f'member_{m}.safetensors'))
+        assert set(tensors) == set(stored) == expected
+        assert any(not torch.equal(tensors[n], state[n]) for n in expected)
+        assert facts['base_hash'] == state_hash(state)
+        assert (facts['member'], facts['seed']) == (m, m)
+        etas.append(facts['eta']['decode_head.loss_decode'])
+        assert sorted(etas[-1]) == [0.0] * 6 + [1.0] * 3
+        assert etas[-1] == facts['eta']['auxiliary_head.loss_decode']
+        # the convolutions and the statistics of the member's own checkpoint are the base's
+        own = read_checkpoint(abnn / f'member_{m}' / 'iter_3.pth')['state_dict']
+        assert all(torch.equal(own[n], state[n]) for n in state if n not in expected)
+    assert etas[0] != etas[1]
+    first, second = ensemble['members']
+    assert any(not torch.equal(first[n], second[n]) for n in expected)
+
+
+def test_abnn_figures_equal_those_from_the_saved_maps(abnn, data, tmp_path):
+    out, show = tmp_path / 'out', tmp_path / 'show'
+    arguments = ('--out', out, '--show-dir', show)
+    metrics, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path, *arguments)
+    assert all(math.isfinite(metrics[name]) for name in FIGURES)
+    per_image, scores, positives = [], [], []
+    dataset = MiniStreetsDataset(data_root=str(data), split='test_ood')
+    for i in range(len(dataset)):
+        label = np.asarray(Image.open(dataset.get_data_info(i)['seg_map_path']))
+        name = f'test_ood/leftImg8bit/{i:06d}_leftImg8bit'
+        score = np.load(out / f'{name}_entropy.npy')
+        valid = label != 255
+        scores.append(score[valid])
+        positives.append(np.isin(label[valid], (19, 20)))
+        one = (average_precision, roc_auc, fpr_at_recall)
+        per_image.append([f(scores[-1], positives[-1]) for f in one])
+    mean = 100 * np.mean(per_image, axis=0)
+    found = [metrics[f'entropy/{name}'] for name in ('AUPR', 'AUROC', 'FPR95')]
+    np.testing.assert_allclose(found, mean, atol=1e-6)
+    pooled = roc_auc(np.concatenate(scores), np.concatenate(positives))
+    assert metrics['pooled/entropy/AUROC'] == pytest.approx(100 * pooled, abs=1e-6)
+    pictures = list(show.rglob('*.png'))
+    assert len(pictures) == 7
+    assert all(np.asarray(Image.open(p)).std() > 0 for p in pictures)
+
+
+def test_one_seed_gives_one_result_and_another_seed_another(abnn, data, tmp_path):
+    first, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path)
+    again, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path)
+    options = {'model.test_cfg.seed': 1}
+    other, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path, **options)
+    assert [first[n] for n in FIGURES] == [again[n] for n in FIGURES]
+    assert first['pooled/AUPR'] != other['pooled/AUPR']
+
+
+def test_without_noise_the_base_checkpoint_gives_the_deterministic_figures(base, data, tmp_path):
+    plain, _ = test_model(BASE_CONFIG, base, data, tmp_path)
+    options = {'custom_hooks.0.alpha': 0.0}
+    sampled, result = test_model(ABNN_CONFIG, base, data, tmp_path, **options)
+    for name in FIGURES:
+        assert sampled[name] == pytest.approx(plain[name], abs=1e-3), name
+    assert 'The checkpoint holds no members' in result.stdout + result.stderr
+
+
+def test_resume_keeps_finished_members_and_repeats_the_others_exactly(abnn, base, data, tmp_path):
+    work_dir = tmp_path / 'run'
+    shutil.copytree(abnn, work_dir)
+    # as if the run had been killed after two of the second member's three iterations
+    (work_dir / 'member_1.safetensors').unlink()
+    (work_dir / 'abnn.pth').unlink()
+    shutil.rmtree(work_dir / 'member_1')
+    options = {**data_options(data), 'load_from': base, 'num_members': 2}
+    arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--resume')
+    result = succeeded(run_tool('train.py', *arguments, options=options))
+    assert 'Member 0 of 2 is finished' in result.stdout + result.stderr
+    for name in ('member_0.safetensors', 'member_1.safetensors'):
+        assert (work_dir / name).read_bytes() == (abnn / name).read_bytes()
+    assert (work_dir / 'abnn.pth').exists()
+
+
+def test_from_another_working_directory_with_amp(base, data, tmp_path):
+    options = {**data_options(data), 'load_from': base, 'num_members': 1}
+    result = run_tool('train.py', ABNN_CONFIG, '--amp', options=options, cwd=tmp_path)
+    succeeded(result)
+    # the default work dir is named after the config, below the working directory
+    assert (tmp_path / 'work_dirs/deeplabv3plus_mini_streets/abnn.pth').exists()
+    assert 'CPUAmpOptimWrapper' in result.stdout + result.stderr
+
+
+def test_two_processes_train_and_test(base, data, abnn, tmp_path):
+    settings = {**SMALL, **data_options(data), 'load_from': base, 'num_members': 1}
+    options = ['--cfg-options', *(f'{key}={value}' for key, value in settings.items())]
+    work_dir = tmp_path / 'train'
+    script = ROOT / 'tools/dist_train.sh'
+    command = [script, ABNN_CONFIG, 2, '--work-dir', work_dir, *options]
+    succeeded(run(command, OMP_NUM_THREADS='1', PORT='29611'))
+    tensors, _ = load_member(str(work_dir / 'member_0.safetensors'))
+    state = read_checkpoint(base)['state_dict']
+    assert any(not torch.equal(tensors[n], state[n]) for n in tensors)
+
+    # 7 images on 2 processes: one is padded, and must count once
+    single, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'single')
+    command = [ROOT / 'tools/dist_test.sh', ABNN_CONFIG, abnn / 'abnn.pth', 2]
+    command += ['--work-dir', tmp_path / 'double', *options]
+    succeeded(run(command, OMP_NUM_THREADS='1', PORT='29612'))
+    double = json.loads((tmp_path / 'double/metrics.json').read_text())
+    assert double['num_images'] == single['num_images'] == 7
+    for name in FIGURES:
+        assert double[name] == pytest.approx(single[name], abs=1e-3), name
+
+
+def test_scripts_explain_themselves():
+    for name in ('dist_train.sh', 'dist_test.sh'):
+        result = run([ROOT / 'tools' / name])
+        assert result.returncode == 2
+        assert f'{name} CONFIG' in result.stderr

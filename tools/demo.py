@@ -1,0 +1,132 @@
+"""The whole way on MiniStreets: render, train, make Bayesian, test, compare.
+
+Every stage is a command that a user could type; it is printed before it runs. At the end stand a
+table, a JSON file and a picture: the deterministic network beside the ABNN made from it.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+
+from mmseg_abnn.datasets import LoadOODAnnotations, MiniStreetsDataset
+from mmseg_abnn.visualization import Scene, comparison_table, scene_figure
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE_CONFIG = 'configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
+ABNN_CONFIG = 'configs/abnn/deeplabv3plus_mini_streets.py'
+DATA = 'data/mini_streets'
+OUT = 'work_dirs/demo'
+SCORES = ('msp', 'entropy')
+
+
+def run_stage(title: str, command: list[str], seconds: dict[str, float]) -> None:
+    """Run one command from the repository's root with its output shown, and note its time."""
+    print(f'\n=== {title}\n$ python {shlex.join(command)}', flush=True)
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
+    seconds[title] = time.perf_counter() - start
+
+
+def run_stages() -> dict[str, float]:
+    """Render, train both networks and test both; return the seconds that each stage took."""
+    base_work_dir, abnn_work_dir = (f'work_dirs/{Path(c).stem}' for c in (BASE_CONFIG, ABNN_CONFIG))
+    base_checkpoint = Config.fromfile(ROOT / ABNN_CONFIG).load_from
+    seconds: dict[str, float] = {}
+    run_stage('Render MiniStreets', ['tools/dataset_converters/mini_streets.py', DATA], seconds)
+    for title, config, work_dir in (
+        ('Train the deterministic network', BASE_CONFIG, base_work_dir),
+        ('Fine-tune the members of the ABNN', ABNN_CONFIG, abnn_work_dir),
+    ):
+        run_stage(title, ['tools/train.py', config, '--work-dir', work_dir], seconds)
+    for name, config, checkpoint in (
+        ('deterministic', BASE_CONFIG, base_checkpoint),
+        ('abnn', ABNN_CONFIG, f'{abnn_work_dir}/abnn.pth'),
+    ):
+        command = ['tools/test.py', config, checkpoint, '--work-dir', f'{OUT}/{name}']
+        command += ['--out', f'{OUT}/{name}/predictions']
+        run_stage(f'Test: {name}', command, seconds)
+    return seconds
+
+
+def load_scenes(count: int) -> list[Scene]:
+    """Load the first OOD scenes with their labels and what both networks made of them."""
+    dataset = MiniStreetsDataset(
+        data_root=str(ROOT / DATA), split='test_ood', check_labels=False, test_mode=True
+    )
+    load_labels = LoadOODAnnotations(keep_ood=True)
+    scenes = []
+    for index in range(min(count, len(dataset))):
+        info = load_labels(dataset.get_data_info(index))
+        image = Path(info['img_path'])
+
+        def saved(network: str, suffix: str, image: Path = image) -> Path:
+            folder = ROOT / OUT / network / 'predictions' / 'test_ood' / image.parent.name
+            return folder / f'{image.stem}_{suffix}'
+
+        scenes.append(
+            Scene(
+                image=cv2.cvtColor(cv2.imread(str(image)), cv2.COLOR_BGR2RGB),
+                labels=info['gt_seg_map'],
+                prediction=cv2.imread(str(saved('abnn', 'pred.png')), cv2.IMREAD_UNCHANGED),
+                maps={
+                    'entropy, deterministic': np.load(saved('deterministic', 'entropy.npy')),
+                    'entropy, ABNN': np.load(saved('abnn', 'entropy.npy')),
+                },
+                title=image.stem.split('_')[0],
+            )
+        )
+    return scenes
+
+
+def main() -> None:
+    """Run the demo."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--scenes', type=int, default=6, help='how many OOD scenes the picture shows'
+    )
+    args = parser.parse_args()
+    if args.scenes < 1:
+        parser.error(f'--scenes must be at least 1, got {args.scenes}')
+    seconds = run_stages()
+
+    out = ROOT / OUT
+    cfg = Config.fromfile(ROOT / ABNN_CONFIG)
+    name = f'ABNN (M={cfg.num_members}, L={cfg.model.test_cfg.num_samples})'
+    results = {
+        method: json.loads((out / folder / 'metrics.json').read_text())
+        for method, folder in (('deterministic', 'deterministic'), (name, 'abnn'))
+    }
+    table = comparison_table(results, SCORES)
+    report = {'results': results, 'seconds': seconds}
+    (out / 'results.json').write_text(json.dumps(report, indent=2))
+    (out / 'results.txt').write_text(f'{table}\n')
+    meta = MiniStreetsDataset.METAINFO
+    figure = scene_figure(
+        load_scenes(args.scenes), meta['classes'], meta['palette'], meta['ood_id']
+    )
+    figure.savefig(out / 'scenes.png', dpi=110)
+
+    print(f'\n{table}\n\nSeconds:')
+    for title, value in seconds.items():
+        print(f'  {value:6.0f}  {title}')
+    print(f'  {sum(seconds.values()):6.0f}  together')
+    print('\nWritten:')
+    for file, what in (
+        ('results.txt', 'the table'),
+        ('results.json', 'the same in full precision, and the times'),
+        ('scenes.png', 'OOD scenes: image, labels, prediction, uncertainty'),
+        ('abnn/predictions', 'label maps and score maps of every test image'),
+    ):
+        print(f'  {OUT}/{file}: {what}')
+
+
+if __name__ == '__main__':
+    main()

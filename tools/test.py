@@ -1,0 +1,66 @@
+"""Test a deterministic segmentor or an ABNN: segmentation, calibration and OOD detection."""
+
+import argparse
+import json
+import os
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+import mmseg_abnn  # noqa: F401  registers what configs name
+from mmseg_abnn.apis import add_common_arguments, build_runner, load_config
+
+METRICS_FILE = 'metrics.json'
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='the config file')
+    parser.add_argument('checkpoint', help='the checkpoint file; of an ABNN its abnn.pth')
+    add_common_arguments(parser)
+    parser.add_argument('--out', help='the folder to save predictions and score maps to')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--show-dir', help='the folder to save pictures of the predictions to')
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='how long --show shows a picture, in seconds'
+    )
+    return parser.parse_args()
+
+
+def enable_pictures(cfg: Config, args: argparse.Namespace) -> None:
+    """Switch the config's visualization hook on, in place."""
+    hook = cfg.get('default_hooks', {}).get('visualization')
+    if hook is None:
+        raise ValueError(
+            '--show and --show-dir need a visualization hook in `default_hooks`, for instance '
+            "visualization=dict(type='UncertaintyVisualizationHook')"
+        )
+    hook.draw = True
+    if args.show:
+        hook.show = True
+        hook.wait_time = args.wait_time
+    if args.show_dir:
+        cfg.visualizer.save_dir = args.show_dir
+
+
+def main() -> None:
+    """Test."""
+    args = parse_args()
+    cfg = load_config(args)
+    cfg.load_from = args.checkpoint
+    if args.show or args.show_dir:
+        enable_pictures(cfg, args)
+    if args.out is not None:
+        cfg.test_evaluator.output_dir = args.out
+    metrics = build_runner(cfg).test()
+    if is_main_process():
+        os.makedirs(cfg.work_dir, exist_ok=True)
+        path = os.path.join(cfg.work_dir, METRICS_FILE)
+        with open(path, 'w', encoding='utf-8') as file:
+            json.dump(metrics, file, indent=2)
+        print(f'Metrics: {path}')
+
+
+if __name__ == '__main__':
+    main()
