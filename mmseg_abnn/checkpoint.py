@@ -45,6 +45,7 @@ class Inert:
 
 class _InertUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
+        """Return what a name in the file stands for: the thing itself only if it is safe."""
         allowed = _get_allowed_globals()
         if f'{module}.{name}' in allowed:
             return allowed[f'{module}.{name}']

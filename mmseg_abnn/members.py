@@ -100,7 +100,10 @@ def save_member(path: str, tensors: Mapping[str, Tensor], metadata: Mapping[str,
     """
     partial = f'{path}.part'
     contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, partial, {'format': FORMAT, 'abnn': json.dumps(dict(metadata))})
+    # one key only: safetensors does not keep an order of several, and equal members shall be
+    # equal files
+    facts = {'format': FORMAT, **metadata}
+    save_file(contiguous, partial, {'mmseg_abnn': json.dumps(facts)})
     os.replace(partial, path)
 
 
@@ -118,13 +121,13 @@ def load_member(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise FileNotFoundError(f'there is no member file {path}')
     try:
         with safe_open(path, framework='pt') as file:
-            facts = file.metadata() or {}
+            facts = json.loads((file.metadata() or {}).get('mmseg_abnn', '{}'))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f'{path} is not a safetensors file: {error}') from error
-    if facts.get('format') != FORMAT:
-        raise ValueError(f'{path} is not a member file: its format is {facts.get("format")!r}')
-    return tensors, json.loads(facts['abnn'])
+    if facts.pop('format', None) != FORMAT:
+        raise ValueError(f'{path} is not a member file of the format {FORMAT!r}')
+    return tensors, facts
 
 
 def save_ensemble(path: str, base_state: Mapping[str, Tensor], members: Sequence[str]) -> None:

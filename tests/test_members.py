@@ -40,7 +40,7 @@ def test_file_round_trip(tmp_path, model):
     assert metadata == facts
     assert torch.equal(tensors['1.weight'], model[1].weight)
     with safe_open(path, framework='np') as file:  # readable without this package
-        assert json.loads(file.metadata()['abnn'])['alpha'] == 0.1
+        assert json.loads(file.metadata()['mmseg_abnn'])['alpha'] == 0.1
     assert [p.name for p in tmp_path.iterdir()] == ['member_0.safetensors']
 
 

@@ -1,7 +1,7 @@
 # An ABNN from the DeepLabV3+ of configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py
 _base_ = '../deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
 
-load_from = 'work_dirs/deeplabv3plus_r18-d8_mini_streets/iter_240.pth'
+load_from = 'work_dirs/deeplabv3plus_r18-d8_mini_streets/iter_700.pth'
 num_members = 3
 max_iters = 60
 loss = dict(type='ABNNLoss', eta=dict(type='sparse', weight=2.0))

@@ -6,7 +6,7 @@ _base_ = [
 ]
 crop_size = (128, 128)
 num_classes = 9
-max_iters = 240
+max_iters = 700
 norm_cfg = dict(type='BN', requires_grad=True)
 loss = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 model = dict(
@@ -17,7 +17,7 @@ model = dict(
         in_channels=512,
         channels=128,
         c1_in_channels=64,
-        c1_channels=24,
+        c1_channels=48,
         num_classes=num_classes,
         norm_cfg=norm_cfg,
         # a stride-8 map of a 128x128 crop is 16x16: Cityscapes' (1, 12, 24, 36) would reach outside
@@ -38,7 +38,7 @@ optim_wrapper = dict(
     clip_grad=None,
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=20),
-    dict(type='PolyLR', power=0.9, eta_min=1e-5, by_epoch=False, begin=20, end=max_iters),
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=30),
+    dict(type='PolyLR', power=0.9, eta_min=1e-5, by_epoch=False, begin=30, end=max_iters),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)

@@ -119,6 +119,23 @@ def test_refuses_a_folder_with_other_things(main, capsys, tmp_path):
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['thesis.tex']
 
 
+def test_damaged_manifest_is_named(main, capsys, tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'mini_streets.json').write_text('{"version": ')
+    assert main('out') == 2
+    assert 'out/mini_streets.json is damaged' in capsys.readouterr().err
+
+
+def test_run_cut_off_after_the_manifest_is_taken_up(main, capsys, tmp_path):
+    counts = {'train': 1, 'val': 0, 'test_id': 0, 'test_ood': 0}
+    manifest = {'version': 1, 'seed': 0, 'size': [64, 128], 'counts': counts}
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'mini_streets.json').write_text(json.dumps(manifest))
+    none = ['--val', '0', '--test-id', '0', '--test-ood', '0']
+    assert main('out', '--size', '64', '128', '--train', '1', *none, '--workers', '1') == 0
+    assert 'wrote 1 images' in capsys.readouterr().out
+
+
 def test_refuses_a_file(main, capsys, tmp_path):
     (tmp_path / 'out').write_text('a file')
     assert main('out') == 2

@@ -156,5 +156,5 @@ def test_bad_arguments(arguments, message):
 
 
 def test_alpha_of_a_wrong_type():
-    with pytest.raises(TypeError, match="`alpha` must be a number >= 0, got '0.1'"):
+    with pytest.raises(TypeError, match="`alpha` must be a number >= 0, got '0\\.1'"):
         BayesBatchNorm2d(3, alpha='0.1')

@@ -47,7 +47,9 @@ def data_options(data: Path) -> dict[str, str]:
 
 def run(command, cwd=ROOT, **env) -> subprocess.CompletedProcess:
     """Run a command with its output captured; the caller looks at the return code."""
-    environment = {**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '2', **env}
+    # the shell scripts call the `python` of the active environment
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    environment = {**os.environ, 'PATH': path, 'CUDA_VISIBLE_DEVICES': '', **env}
     return subprocess.run(
         [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True
     )

@@ -62,7 +62,7 @@ def main() -> int:
         if args.workers < 1:
             raise ValueError(f'`workers` must be >= 1, got {args.workers}')
         missing = open_folder(args.out, settings)
-    except (ValueError, FileExistsError) as error:
+    except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     if not missing:

@@ -69,13 +69,14 @@ def open_folder(root: Path, settings: Settings) -> list[tuple[str, int]]:
 
     Raises:
         FileExistsError: If the folder holds something else, or images of other settings.
+        ValueError: If its manifest cannot be read.
     """
     if root.exists() and not root.is_dir():
         raise FileExistsError(f'{root} is a file')
     manifest = root / MANIFEST
     wanted = settings.manifest()
     if manifest.is_file():
-        found = json.loads(manifest.read_text())
+        found = _read_manifest(manifest)
         if found != wanted:
             raise FileExistsError(
                 f'{root} holds images of other settings: it has {found}, asked for {wanted}; '
@@ -83,10 +84,12 @@ def open_folder(root: Path, settings: Settings) -> list[tuple[str, int]]:
             )
     elif root.is_dir() and any(root.iterdir()):
         raise FileExistsError(f'{root} is not empty and holds no {MANIFEST}; use another folder')
+    else:  # the manifest comes first: a run cut off after this point can be taken up again
+        root.mkdir(parents=True, exist_ok=True)
+        _write_whole(manifest, (json.dumps(wanted, indent=2) + '\n').encode())
     for split in SPLITS:
         image_path(root, split, 0).parent.mkdir(parents=True, exist_ok=True)
         label_path(root, split, 0).parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(manifest, (json.dumps(wanted, indent=2) + '\n').encode())
     return [
         (split, index)
         for split in SPLITS
@@ -94,6 +97,13 @@ def open_folder(root: Path, settings: Settings) -> list[tuple[str, int]]:
         if not image_path(root, split, index).is_file()
         or not label_path(root, split, index).is_file()
     ]
+
+
+def _read_manifest(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f'{path} is damaged ({error}); delete the folder') from error
 
 
 def write_images(

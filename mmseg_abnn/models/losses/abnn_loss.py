@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -145,7 +144,7 @@ class ABNNLoss(nn.Module):
                 f'ABNNLoss needs a score for each of at least 2 classes, got {num_classes} '
                 'channel: a sigmoid output is not supported'
             )
-        loss = F.cross_entropy(
+        loss = nn.functional.cross_entropy(
             cls_score.float(),
             label,
             weight=self._weights(num_classes).to(cls_score.device),

@@ -54,9 +54,9 @@ class MCEncoderDecoder(EncoderDecoder):
     (L, draws per member, default 3) and ``seed`` (default 0), which with the member and the layer
     determines all noise. Each draw is one coherent function for all windows and images.
 
-    The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a config);
-    without them prediction raises. Until :meth:`set_members` is called the only member is the
-    network itself.
+    The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a
+    config); without them prediction raises. Until :meth:`set_members` is called the only member
+    is the network itself.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
