@@ -30,6 +30,7 @@ class Inert:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> 'Inert':
+        """Be called instead of a function that the file names."""
         return self
 
     def __setstate__(self, state: Any) -> None: ...

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-import cv2
+import mmcv
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -93,9 +94,9 @@ def load_scenes(count: int) -> list[Scene]:
 
         scenes.append(
             Scene(
-                image=cv2.cvtColor(cv2.imread(str(image)), cv2.COLOR_BGR2RGB),
+                image=mmcv.imread(image, channel_order='rgb'),
                 labels=info['gt_seg_map'],
-                prediction=cv2.imread(str(saved('abnn', 'pred.png')), cv2.IMREAD_UNCHANGED),
+                prediction=mmcv.imread(saved('abnn', 'pred.png'), flag='unchanged'),
                 maps={
                     'entropy, deterministic': np.load(saved('deterministic', 'entropy.npy')),
                     'entropy, ABNN': np.load(saved('abnn', 'entropy.npy')),
@@ -128,7 +129,7 @@ def main() -> None:
     report = {'results': results, 'seconds': seconds}
     (out / 'results.json').write_text(json.dumps(report, indent=2))
     (out / 'results.txt').write_text(f'{table}\n')
-    meta = MiniStreetsDataset.METAINFO
+    meta: dict[str, Any] = MiniStreetsDataset.METAINFO
     figure = scene_figure(
         load_scenes(args.scenes), meta['classes'], meta['palette'], meta['ood_id']
     )
