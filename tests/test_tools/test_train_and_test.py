@@ -50,7 +50,7 @@ def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
         assert facts['base_hash'] == state_hash(state)
         assert (facts['member'], facts['seed']) == (m, m)
         etas.append(facts['eta']['decode_head.loss_decode'])
-        assert sorted(etas[-1]) == [0.0] * 6 + [1.0] * 3
+        assert sorted(etas[-1]) == [-0.5] * 3 + [0.0] * 6
         assert etas[-1] == facts['eta']['auxiliary_head.loss_decode']
         # the convolutions and the statistics of the member's own checkpoint are the base's
         own = read_checkpoint(abnn / f'member_{m}' / 'iter_3.pth')['state_dict']

@@ -7,7 +7,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-_SPARSE_DEFAULTS: dict[str, Any] = {'type': 'sparse', 'num_classes': None, 'weight': 2.0}
+_SPARSE_DEFAULTS: dict[str, Any] = {'type': 'sparse', 'num_classes': None, 'weight': 0.5}
 
 
 def draw_eta(eta: Mapping[str, Any], num_classes: int, seed: int) -> Tensor:
@@ -47,9 +47,9 @@ class ABNNLoss(nn.Module):
     denominator. eta pushes each member to another mode of the posterior.
 
     Args:
-        eta: ``dict(type='sparse', num_classes=None, weight=2.0)``: a random subset of classes, by
-            default ``int(sqrt(C))`` of them, gets the total weight ``weight``; or a list of C
-            numbers >= -1; or None for eta = 0.
+        eta: ``dict(type='sparse', num_classes=None, weight=0.5)``: a random subset of classes, by
+            default ``int(sqrt(C))`` of them, gets the total weight ``weight`` (the default is
+            ours); or a list of C numbers >= -1; or None for eta = 0.
         class_weight: C fixed weights >= 0 on top, or None.
         loss_weight: Factor on the whole loss.
         seed: Seed that eta is drawn from. ``ABNNConversionHook`` sets it to the run's seed, so
