@@ -123,12 +123,20 @@ class ABNNConversionHook(Hook):
         members = checkpoint.get('members')
         if members and isinstance(model, MCEncoderDecoder):
             model.set_members(members)
-            alphas = {facts['alpha'] for facts in checkpoint['meta']['members']}
-            if alphas != {self.settings['alpha']}:
-                runner.logger.warning(
-                    f'The members were fine-tuned with alpha={sorted(alphas)}, they are used with '
-                    f'alpha={self.settings["alpha"]}'
-                )
+            self._compare_alpha(runner, checkpoint['meta']['members'])
+        elif members:
+            runner.logger.warning(
+                f"The checkpoint's {len(members)} members are ignored: {type(model).__name__} does "
+                'not sample, MCEncoderDecoder does'
+            )
+
+    def _compare_alpha(self, runner: Runner, members: Sequence[dict[str, Any]]) -> None:
+        alphas = sorted({facts['alpha'] for facts in members})
+        if alphas != [self.settings['alpha']]:
+            runner.logger.warning(
+                f'The members were fine-tuned with alpha={alphas}, they are used with '
+                f'alpha={self.settings["alpha"]}'
+            )
 
     def before_train(self, runner: Runner) -> None:
         """Refuse to fine-tune a network that was never trained."""
