@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import ABNN_CONFIG, BASE_CONFIG, data_options, run_tool
 from PIL import Image
+from tool_runner import ABNN_CONFIG, BASE_CONFIG, data_options, run_tool
 
 from mmseg_abnn.checkpoint import read_checkpoint
 

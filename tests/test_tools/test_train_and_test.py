@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import (
+from PIL import Image
+from tool_runner import (
     ABNN_CONFIG,
     BASE_CONFIG,
     ROOT,
@@ -15,7 +16,6 @@ from conftest import (
     run_tool,
     succeeded,
 )
-from PIL import Image
 
 from mmseg_abnn.checkpoint import read_checkpoint
 from mmseg_abnn.datasets import MiniStreetsDataset
