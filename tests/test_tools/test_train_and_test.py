@@ -25,14 +25,11 @@ from mmseg_abnn.members import load_member, state_hash
 FIGURES = ['mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95', 'pooled/ECE', 'pooled/AUPR', 'pooled/FPR95']
 
 
-def test_model(config, checkpoint, data, tmp_path, *arguments, **options):
+def measure(config, checkpoint, data, tmp_path, *arguments, **options):
     arguments = (config, checkpoint, '--work-dir', tmp_path, *arguments)
     options = {**data_options(data), **options}
     result = succeeded(run_tool('test.py', *arguments, options=options))
     return json.loads((tmp_path / 'metrics.json').read_text()), result
-
-
-test_model.__test__ = False  # a helper, named for what it runs
 
 
 def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
@@ -63,7 +60,7 @@ def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
 def test_abnn_figures_equal_those_from_the_saved_maps(abnn, data, tmp_path):
     out, show = tmp_path / 'out', tmp_path / 'show'
     arguments = ('--out', out, '--show-dir', show)
-    metrics, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path, *arguments)
+    metrics, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path, *arguments)
     assert all(math.isfinite(metrics[name]) for name in FIGURES)
     per_image, scores, positives = [], [], []
     dataset = MiniStreetsDataset(data_root=str(data), split='test_ood')
@@ -87,18 +84,18 @@ def test_abnn_figures_equal_those_from_the_saved_maps(abnn, data, tmp_path):
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(abnn, data, tmp_path):
-    first, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path)
-    again, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path)
+    first, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path)
+    again, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path)
     options = {'model.test_cfg.seed': 1}
-    other, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path, **options)
+    other, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path, **options)
     assert [first[n] for n in FIGURES] == [again[n] for n in FIGURES]
     assert first['pooled/AUPR'] != other['pooled/AUPR']
 
 
 def test_without_noise_the_base_checkpoint_gives_the_deterministic_figures(base, data, tmp_path):
-    plain, _ = test_model(BASE_CONFIG, base, data, tmp_path)
+    plain, _ = measure(BASE_CONFIG, base, data, tmp_path)
     options = {'custom_hooks.0.alpha': 0.0}
-    sampled, result = test_model(ABNN_CONFIG, base, data, tmp_path, **options)
+    sampled, result = measure(ABNN_CONFIG, base, data, tmp_path, **options)
     for name in FIGURES:
         assert sampled[name] == pytest.approx(plain[name], abs=1e-3), name
     assert 'The checkpoint holds no members' in result.stdout + result.stderr
@@ -141,7 +138,7 @@ def test_two_processes_train_and_test(base, data, abnn, tmp_path):
     assert any(not torch.equal(tensors[n], state[n]) for n in tensors)
 
     # 7 images on 2 processes: one is padded, and must count once
-    single, _ = test_model(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'single')
+    single, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'single')
     command = [ROOT / 'tools/dist_test.sh', ABNN_CONFIG, abnn / 'abnn.pth', 2]
     command += ['--work-dir', tmp_path / 'double', *options]
     succeeded(run(command, OMP_NUM_THREADS='1', PORT='29612'))
