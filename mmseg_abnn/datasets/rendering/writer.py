@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -129,7 +129,9 @@ def write_images(
     if workers == 1:
         yield from map(_write_one, tasks)
         return
-    with Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # not by fork: a child of a process with running threads (PyTorch's, OpenCV's) can hang
+    spawn = get_context('spawn')
+    with spawn.Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         yield from pool.imap_unordered(_write_one, tasks, chunksize=4)
 
 
