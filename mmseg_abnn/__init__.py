@@ -1,7 +1,8 @@
 """ABNN for MMSegmentation: make a trained segmentor Bayesian in its normalization layers.
 
 Importing this package registers its layers, losses, segmentors, hooks, datasets and metrics with
-MMSegmentation, and lets configs inherit from ``mmseg::...``.
+MMSegmentation, lets configs inherit from ``mmseg::...``, and keeps MMEngine's functions that
+replace normalization layers from dropping their noise.
 """
 
 from .compat import check_stack, enable_mmseg_config_inheritance
@@ -12,21 +13,37 @@ check_stack()
 enable_mmseg_config_inheritance()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
-from .conversion import ConversionReport, convert_to_abnn  # noqa: E402
+from .conversion import ConversionReport, convert_to_abnn, revert_abnn  # noqa: E402
+from .guards import install_guards  # noqa: E402
 from .models import losses, segmentors  # noqa: E402
 from .models.layers import (  # noqa: E402
     BayesBatchNorm1d,
     BayesBatchNorm2d,
     BayesBatchNorm3d,
+    BayesGroupNorm,
+    BayesInstanceNorm1d,
+    BayesInstanceNorm2d,
+    BayesInstanceNorm3d,
+    BayesLayerNorm,
+    BayesLayerNorm2d,
     BayesSyncBatchNorm,
     Draw,
     hold_draw,
+    noise_off,
 )
+
+install_guards()
 
 __all__ = [
     'BayesBatchNorm1d',
     'BayesBatchNorm2d',
     'BayesBatchNorm3d',
+    'BayesGroupNorm',
+    'BayesInstanceNorm1d',
+    'BayesInstanceNorm2d',
+    'BayesInstanceNorm3d',
+    'BayesLayerNorm',
+    'BayesLayerNorm2d',
     'BayesSyncBatchNorm',
     'ConversionReport',
     'Draw',
@@ -38,5 +55,7 @@ __all__ = [
     'hold_draw',
     'losses',
     'models',
+    'noise_off',
+    'revert_abnn',
     'segmentors',
 ]

@@ -7,6 +7,7 @@ which of the two is installed.
 
 import importlib
 import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,12 @@ def batch_norm_xd() -> type:
     from mmengine.model.utils import _BatchNormXd
 
     return _BatchNormXd
+
+
+def layer_norm_2d() -> type | None:
+    """MMPretrain's ``LayerNorm2d``, None as long as MMPretrain's models are not imported."""
+    module = sys.modules.get('mmpretrain.models.utils.norm')
+    return getattr(module, 'LayerNorm2d', None)
 
 
 def prepare_distributed(cfg: 'Config', launcher: str) -> None:

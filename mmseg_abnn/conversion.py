@@ -1,23 +1,29 @@
-"""Converting a trained network to an ABNN: what is converted, and what is trained."""
+"""Converting a trained network to an ABNN and back: what is converted, and what is trained."""
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import cast
 
+from mmcv.cnn import ConvModule
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from prettytable import PrettyTable
 from torch import nn
+from torch.fx import GraphModule
 
-from .models.layers import BAYESIAN_FORMS, BayesianNorm, check_noise_arguments
-
-# Normalization layers of torch that have no Bayesian form here are named in the report.
-_NORMALIZATIONS = (
-    nn.modules.batchnorm._NormBase,
-    nn.LayerNorm,
-    nn.GroupNorm,
-    nn.LocalResponseNorm,
+from .models.layers import (
+    BayesianNorm,
+    bayesian_forms,
+    bayesian_layers,
+    check_noise_arguments,
+    plain_form,
 )
+from .models.wrappers import unwrapped
+
+Alpha = float | Mapping[str, float]
 
 
 @dataclass
@@ -26,25 +32,26 @@ class ConversionReport:
 
     Attributes:
         converted: Names of the Bayesian layers, with the class name of each.
+        alphas: Their noise scales.
         left_alone: Names of the normalization layers that were not converted, with the reason.
+        noise_shape: The noise shape.
         num_parameters: Number of parameters of the model.
         num_trainable: Number of parameters that will be trained.
-        alpha: The noise scale.
-        noise_shape: The noise shape.
     """
 
     converted: dict[str, str] = field(default_factory=dict)
+    alphas: dict[str, float] = field(default_factory=dict)
     left_alone: dict[str, str] = field(default_factory=dict)
+    noise_shape: str = 'channel'
     num_parameters: int = 0
     num_trainable: int = 0
-    alpha: float = 0.0
-    noise_shape: str = 'channel'
 
     def __str__(self) -> str:
         table = PrettyTable(['layer', 'count', 'remark'])
         table.align = 'l'
-        for name, count in Counter(self.converted.values()).items():
-            table.add_row([name, count, f'alpha={self.alpha}, noise per {self.noise_shape}'])
+        kinds = [(kind, self.alphas[name]) for name, kind in self.converted.items()]
+        for (kind, alpha), count in Counter(kinds).items():
+            table.add_row([kind, count, f'alpha={alpha}, noise per {self.noise_shape}'])
         for reason, count in Counter(self.left_alone.values()).items():
             first = next(name for name, text in self.left_alone.items() if text == reason)
             table.add_row(['left alone', count, f'{reason} (first: {first})'])
@@ -54,21 +61,73 @@ class ConversionReport:
             f'are trained ({share:.2f}%)'
         )
 
+    def count_parameters(self, model: nn.Module) -> None:
+        """Count the parameters of ``model``, and those that are trained."""
+        self.num_parameters = sum(p.numel() for p in model.parameters())
+        self.num_trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+def _matches(names: Iterable[str], patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
-def _check_patterns(argument: str, patterns: Sequence[str]) -> None:
-    if isinstance(patterns, str) or not all(isinstance(p, str) for p in patterns):
-        raise TypeError(
-            f"`{argument}` must be a list of name patterns such as ['backbone.*'], got {patterns!r}"
-        )
+def check_conversion_arguments(
+    alpha: Alpha,
+    noise_shape: str,
+    trainable: str | Sequence[str],
+    include: Sequence[str],
+    exclude: Sequence[str],
+) -> None:
+    """Raise ValueError or TypeError if arguments of :func:`convert_to_abnn` are unusable."""
+    if isinstance(alpha, Mapping) and not alpha:
+        raise ValueError('`alpha` must be a number or a mapping of name patterns, got an empty one')
+    for value in alpha.values() if isinstance(alpha, Mapping) else [alpha]:
+        check_noise_arguments(value, noise_shape)
+    lists = {'include': include, 'exclude': exclude}
+    if isinstance(alpha, Mapping):
+        lists['alpha'] = list(alpha)
+    if not isinstance(trainable, str):
+        lists['trainable'] = trainable
+    elif trainable not in ('norm', 'all'):
+        raise ValueError(f"`trainable` must be 'norm', 'all' or a list, got {trainable!r}")
+    if not trainable:
+        raise ValueError('`trainable` is an empty list: nothing would be trained')
+    for argument, patterns in lists.items():
+        if isinstance(patterns, str) or not all(isinstance(p, str) for p in patterns):
+            raise TypeError(
+                f"`{argument}` must hold name patterns such as 'backbone.*', got {patterns!r}"
+            )
+
+
+def _check_used(argument: str, patterns: Iterable[str], names: Iterable[str], what: str) -> None:
+    names = list(names)
+    for pattern in patterns:
+        if pattern != '*' and not _matches(names, [pattern]):
+            raise ValueError(
+                f'`{argument}` has the pattern {pattern!r}, which matches no {what} '
+                f'(there are, for instance, {", ".join(names[:3]) or "none"})'
+            )
+
+
+def _is_normalization(module: nn.Module) -> bool:
+    if isinstance(module, BayesianNorm) or type(module) in bayesian_forms():
+        return True
+    # others, of whatever package, are named in the report
+    return 'norm' in type(module).__name__.lower() and next(module.children(), None) is None
+
+
+def _normalizations(model: nn.Module) -> dict[nn.Module, list[str]]:
+    # modules that are registered under several names appear once, with all of them
+    names: dict[nn.Module, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if _is_normalization(module):
+            names.setdefault(module, []).append(name)
+    return names
 
 
 def convert_to_abnn(
     model: nn.Module,
-    alpha: float = 0.1,
+    alpha: Alpha = 0.1,
     noise_shape: str = 'channel',
     trainable: str | Sequence[str] = 'norm',
     include: Sequence[str] = ('*',),
@@ -80,80 +139,165 @@ def convert_to_abnn(
     Each layer keeps its identity: the module object, its parameters, buffers and hooks stay the
     same, only its class changes to the Bayesian subclass. So optimizers, checkpoints and
     references held elsewhere stay valid, and with ``alpha=0`` every output is unchanged, bit for
-    bit. Converting again only renews the settings.
+    bit. Converting again only renews the settings. :func:`revert_abnn` is the way back.
 
     Args:
-        model: Any module. Converted are ``BatchNorm1d/2d/3d``, ``SyncBatchNorm`` and MMEngine's
-            non-distributed form of it, where they have an affine part.
-        alpha: Standard deviation of eps in ``gamma * (1 + eps)``, >= 0.
+        model: Any module; one that ``torch.compile`` or DistributedDataParallel wraps is
+            converted inside. Converted are batch normalizations (1d, 2d, 3d, synchronized), layer
+            normalizations (MMPretrain's ``LayerNorm2d`` too), group and instance normalizations,
+            where they have an affine part; others are named in the report with the reason.
+        alpha: Standard deviation of eps in ``gamma * (1 + eps)``, >= 0. Or a mapping of
+            shell-style patterns of layer names to such numbers, of which the first that matches
+            counts; layers that none matches are left alone.
         noise_shape: ``'channel'`` (one eps per sample and feature) or ``'element'``.
         trainable: ``'norm'`` trains the weights and biases of the Bayesian layers and freezes the
             rest; ``'all'`` trains everything; a list of patterns trains the parameters whose
             names match.
-        include: Shell-style patterns of the module names to convert.
-        exclude: Patterns of module names to leave alone; they win over ``include``.
+        include: Patterns of the layer names to convert.
+        exclude: Patterns of layer names to leave alone; they win over ``include``.
         norm_eval: Keep the running statistics of the Bayesian layers fixed while training.
 
     Returns:
         What was converted, what was left alone and why, and how much is trained.
 
     Raises:
-        ValueError: If no layer could be converted or no parameter would be trained, or an
-            argument is out of range.
+        ValueError: If no layer could be converted or no parameter would be trained, a pattern
+            matches nothing, or an argument is out of range.
         TypeError: If an argument has the wrong type.
     """
-    check_noise_arguments(alpha, noise_shape)
-    _check_patterns('include', include)
-    _check_patterns('exclude', exclude)
-    if isinstance(trainable, str) and trainable not in ('norm', 'all'):
-        raise ValueError(f"`trainable` must be 'norm', 'all' or a list, got {trainable!r}")
-    report = ConversionReport(alpha=float(alpha), noise_shape=noise_shape)
-    for name, module in model.named_modules():
-        if not isinstance(module, (*_NORMALIZATIONS, BayesianNorm)):
-            continue
-        already = isinstance(module, BayesianNorm)
-        bayesian_form = type(module) if already else BAYESIAN_FORMS.get(type(module))
-        if not _matches(name, include) or _matches(name, exclude):
-            report.left_alone[name] = 'not selected by `include` and `exclude`'
-        elif bayesian_form is None:
-            report.left_alone[name] = f'{type(module).__name__} has no Bayesian form'
+    check_conversion_arguments(alpha, noise_shape, trainable, include, exclude)
+    alphas = alpha if isinstance(alpha, Mapping) else {'*': alpha}
+    wrapper, model = model, unwrapped(model)
+    trained_before = [p.requires_grad for p in model.parameters()]
+    layers = _normalizations(model)
+    all_names = [name for names in layers.values() for name in names]
+    for argument, patterns in (('alpha', alphas), ('include', include), ('exclude', exclude)):
+        if all_names:
+            _check_used(argument, patterns, all_names, 'normalization layer')
+    if not isinstance(trainable, str):
+        _check_used('trainable', trainable, dict(model.named_parameters()), 'parameter')
+    _switch_off_bypasses(model)
+    report = ConversionReport(noise_shape=noise_shape)
+    for module, names in layers.items():
+        scale = next((a for pattern, a in alphas.items() if _matches(names, [pattern])), None)
+        form = _bayesian_form(module)
+        if not _matches(names, include) or _matches(names, exclude):
+            report.left_alone[names[0]] = 'not selected by `include` and `exclude`'
+        elif scale is None:
+            report.left_alone[names[0]] = 'no pattern of `alpha` matches'
+        elif form is None:
+            report.left_alone[names[0]] = f'{type(module).__name__} has no Bayesian form'
         elif module.weight is None:
-            report.left_alone[name] = 'affine=False: there is no gain to multiply'
+            report.left_alone[names[0]] = 'affine=False: there is no gain to multiply'
         else:
-            module.__class__ = bayesian_form
-            layer = cast(BayesianNorm, module)
-            layer.set_noise(alpha, noise_shape)
-            layer.norm_eval = norm_eval
-            layer.train(layer.training)
-            report.converted[name] = bayesian_form.__name__
+            convert_layer(module, scale, noise_shape, norm_eval)
+            report.converted[names[0]] = type(module).__name__
+            report.alphas[names[0]] = float(scale)
     if not report.converted:
         found = '; '.join(f'{n}: {r}' for n, r in list(report.left_alone.items())[:5])
         raise ValueError(
             f'no normalization layer of {type(model).__name__} can be converted to an ABNN '
             f'({found or "it has none"}); supported are '
-            f'{", ".join(sorted(c.__name__ for c in BAYESIAN_FORMS))}'
+            f'{", ".join(sorted(c.__name__ for c in bayesian_forms()))}'
         )
-    _select_trainable(model, trainable, report)
+    _select_trainable(model, trainable)
+    report.count_parameters(model)
+    if is_model_wrapper(wrapper) and trained_before != [
+        p.requires_grad for p in model.parameters()
+    ]:
+        print_log(
+            'Conversion changed which parameters are trained. DistributedDataParallel noted that '
+            'when it wrapped the model: wrap the model again before training it.',
+            logger='current',
+            level=logging.WARNING,
+        )
     return report
 
 
-def _select_trainable(
-    model: nn.Module, trainable: str | Sequence[str], report: ConversionReport
-) -> None:
-    if not isinstance(trainable, str):
-        _check_patterns('trainable', trainable)
-    of_norms = {
-        id(parameter)
-        for module in model.modules()
-        if isinstance(module, BayesianNorm)
-        for parameter in module.parameters(recurse=False)
-    }
+def _switch_off_bypasses(model: nn.Module) -> None:
+    # both forms of "efficient_conv_bn_eval" compute convolution and normalization in one step,
+    # without calling the normalization layer
+    for name, module in model.named_modules():
+        if isinstance(module, ConvModule):
+            module.turn_on_efficient_conv_bn_eval(False)
+        forward = module.__dict__.get('forward')
+        if isinstance(getattr(forward, '__self__', None), GraphModule):
+            raise ValueError(
+                f'the forward pass of the module {name!r} was traced (by '
+                '`turn_on_efficient_conv_bn_eval`?) and would not call its normalization layers: '
+                'convert a model before, or without, that'
+            )
+
+
+def _bayesian_form(module: nn.Module) -> type[BayesianNorm] | None:
+    if isinstance(module, BayesianNorm):
+        return type(module)
+    return bayesian_forms().get(type(module))
+
+
+def convert_layer(module: nn.Module, alpha: float, noise_shape: str, norm_eval: bool) -> None:
+    """Make one normalization layer Bayesian, in place; renew the settings of one that is.
+
+    Raises:
+        ValueError: If there is no Bayesian form of the layer, or it has no affine part.
+    """
+    form = _bayesian_form(module)
+    if form is None:
+        raise ValueError(f'{type(module).__name__} has no Bayesian form')
+    if not isinstance(module, BayesianNorm):
+        module.__class__ = form
+        cast(BayesianNorm, module).asked_mode = module.training
+    layer = cast(BayesianNorm, module)
+    layer.set_noise(alpha, noise_shape)
+    layer.norm_eval = norm_eval
+    layer.train(layer.asked_mode)
+
+
+def _select_trainable(model: nn.Module, trainable: str | Sequence[str]) -> None:
+    parameters = dict(model.named_parameters())
+    if '_trained_before_abnn' not in model.__dict__:
+        before = {name: p.requires_grad for name, p in parameters.items()}
+        model.__dict__['_trained_before_abnn'] = before
+    if trainable == 'norm':
+        of_norms = {
+            id(p) for la in bayesian_layers(model).values() for p in la.parameters(recurse=False)
+        }
+        chosen = {name for name, p in parameters.items() if id(p) in of_norms}
+    elif trainable == 'all':
+        chosen = set(parameters)
+    else:
+        chosen = {name for name in parameters if _matches([name], trainable)}
+    for name, parameter in parameters.items():
+        parameter.requires_grad_(name in chosen)
+
+
+def revert_abnn(model: nn.Module) -> list[str]:
+    """Undo :func:`convert_to_abnn`: the plain network again, in place.
+
+    The weights stay what they are now; the classes of the layers, their training mode, and which
+    parameters are trained become what they were before the conversion.
+
+    Args:
+        model: A converted model, wrapped or not.
+
+    Returns:
+        The names of the layers that were reverted.
+
+    Raises:
+        ValueError: If the model holds no Bayesian layer.
+    """
+    model = unwrapped(model)
+    layers = bayesian_layers(model)
+    if not layers:
+        raise ValueError(f'{type(model).__name__} holds no Bayesian normalization layer to revert')
+    plain = {name: plain_form(layer) for name, layer in layers.items()}
+    for name, layer in layers.items():
+        layer.training = layer.asked_mode
+        for attribute in ('alpha', 'noise_shape', 'norm_eval', 'asked_mode', 'held_noise'):
+            layer.__dict__.pop(attribute, None)
+        module: nn.Module = layer
+        module.__class__ = plain[name]
+    before = model.__dict__.pop('_trained_before_abnn', {})
     for name, parameter in model.named_parameters():
-        if trainable == 'norm':
-            parameter.requires_grad_(id(parameter) in of_norms)
-        else:
-            parameter.requires_grad_(trainable == 'all' or _matches(name, trainable))
-        report.num_parameters += parameter.numel()
-        report.num_trainable += parameter.numel() * parameter.requires_grad
-    if report.num_trainable == 0:
-        raise ValueError(f'`trainable` matches no parameter, got {trainable!r}')
+        parameter.requires_grad_(before.get(name, parameter.requires_grad))
+    return list(layers)

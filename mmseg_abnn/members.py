@@ -17,8 +17,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .models.layers import bayesian_layers
-
 FORMAT = 'mmseg_abnn member 1'
 
 
@@ -42,14 +40,25 @@ class MemberBank(nn.Module):
         return {name: getattr(self, key) for name, key in self._keys.items()}
 
 
-def member_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Return what fine-tuning changes in ``model``: trainable parameters and moving statistics."""
-    tensors = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
-    for name, layer in bayesian_layers(model).items():
-        if not layer.norm_eval:
-            prefix = f'{name}.' if name else ''
-            tensors.update({f'{prefix}{n}': b.detach() for n, b in layer.named_buffers()})
-    return tensors
+def member_tensors(model: nn.Module, base_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what fine-tuning changed in ``model``.
+
+    Args:
+        model: The fine-tuned network.
+        base_state: State dict of the network that it started from.
+
+    Returns:
+        The trained parameters, and every other entry of the state dict (running statistics) that
+        is not what it was, by name.
+    """
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    return {
+        name: tensor.detach()
+        for name, tensor in model.state_dict().items()
+        if name in trained
+        or name not in base_state
+        or not torch.equal(tensor.cpu(), base_state[name].cpu())
+    }
 
 
 def check_member(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
@@ -64,11 +73,14 @@ def check_member(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -
 
 
 @contextmanager
-def applied(model: nn.Module, bank: MemberBank) -> Iterator[None]:
-    """Let ``model`` be one member, and the base network again on every way out.
+def applied(model: nn.Module, bank: MemberBank | None) -> Iterator[None]:
+    """Let ``model`` be one member (None: itself), and the base network again on every way out.
 
     The parameter objects stay; only the storage they point to changes.
     """
+    if bank is None:
+        yield
+        return
     own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     saved = {name: own[name].data for name in bank.tensors()}
     try:
@@ -130,6 +142,20 @@ def load_member(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, facts
 
 
+def _check_alike(
+    facts: Sequence[Mapping[str, Any]], metadata: Mapping[str, Any], path: str
+) -> None:
+    for key in ('alpha', 'noise_shape'):
+        if facts and facts[0].get(key) != metadata.get(key):
+            raise ValueError(
+                f'{path} was fine-tuned with {key}={metadata.get(key)}, the members before it with '
+                f'{key}={facts[0].get(key)}: they are no ensemble'
+            )
+    same = [i for i, fact in enumerate(facts) if fact.get('seed') == metadata.get('seed')]
+    if same and 'seed' in metadata:
+        raise ValueError(f'{path} has the seed of member {same[0]}: it is the same member twice')
+
+
 def save_ensemble(path: str, base_state: Mapping[str, Tensor], members: Sequence[str]) -> None:
     """Write the base network and its members into one self-contained checkpoint.
 
@@ -142,14 +168,17 @@ def save_ensemble(path: str, base_state: Mapping[str, Tensor], members: Sequence
         members: Paths of the member files, in order.
 
     Raises:
-        ValueError: If a member was fine-tuned from another network.
+        ValueError: If a member was fine-tuned from another network or with other noise, or is
+            given twice.
     """
     base_hash = state_hash(base_state)
-    banks, facts = [], []
+    banks: list[dict[str, Tensor]] = []
+    facts: list[dict[str, Any]] = []
     for member in members:
         tensors, metadata = load_member(member)
         if metadata['base_hash'] != base_hash:
             raise ValueError(f'{member} was fine-tuned from another base network')
+        _check_alike(facts, metadata, member)
         banks.append(tensors)
         facts.append(metadata)
     checkpoint = {

@@ -86,13 +86,13 @@ def test_layers_left_alone_are_named_with_the_reason():
         pass
 
     model = nn.Sequential(
-        nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False), nn.GroupNorm(1, 3), OwnNorm(3)
+        nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False), nn.LocalResponseNorm(2), OwnNorm(3)
     )
     report = convert_to_abnn(model)
     assert list(report.converted) == ['0']
     assert report.left_alone == {
         '1': 'affine=False: there is no gain to multiply',
-        '2': 'GroupNorm has no Bayesian form',
+        '2': 'LocalResponseNorm has no Bayesian form',
         '3': 'OwnNorm has no Bayesian form',
     }
 
@@ -112,7 +112,7 @@ def test_hooks_copies_and_shared_modules_survive():
 
 
 @pytest.mark.parametrize(
-    'model', [nn.Sequential(nn.Conv2d(3, 3, 1)), nn.Sequential(nn.GroupNorm(1, 3))]
+    'model', [nn.Sequential(nn.Conv2d(3, 3, 1)), nn.Sequential(nn.LocalResponseNorm(2))]
 )
 def test_nothing_to_convert_is_an_error(model):
     with pytest.raises(ValueError, match='no normalization layer of Sequential can be converted'):
@@ -124,9 +124,13 @@ def test_nothing_to_convert_is_an_error(model):
     [
         (dict(alpha=-0.1), ValueError, '`alpha` must be'),
         (dict(trainable='bn'), ValueError, "`trainable` must be 'norm', 'all' or a list"),
-        (dict(trainable=['nothing.*']), ValueError, '`trainable` matches no parameter'),
-        (dict(include='backbone.*'), TypeError, '`include` must be a list of name patterns'),
-        (dict(exclude=[3]), TypeError, '`exclude` must be a list of name patterns'),
+        (
+            dict(trainable=['nothing.*']),
+            ValueError,
+            "`trainable` has the pattern 'nothing.*', which matches no",
+        ),
+        (dict(include='backbone.*'), TypeError, '`include` must hold name patterns'),
+        (dict(exclude=[3]), TypeError, '`exclude` must hold name patterns'),
     ],
 )
 def test_bad_arguments(arguments, error, message):

@@ -23,19 +23,25 @@ def model():
     return nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1))
 
 
-def test_a_member_holds_what_was_trained(model):
+def test_a_member_holds_what_was_trained_and_what_moved(model):
+    base = {n: t.clone() for n, t in model.state_dict().items()}
+    x = torch.randn(2, 3, 4, 4)
     convert_to_abnn(model)
-    assert set(member_tensors(model)) == {'1.weight', '1.bias'}
+    model.train()(x)  # statistics are fixed
+    assert set(member_tensors(model, base)) == {'1.weight', '1.bias'}
     convert_to_abnn(model, norm_eval=False)
+    model.train()(x)
     statistics = {'1.running_mean', '1.running_var', '1.num_batches_tracked'}
-    assert set(member_tensors(model)) == {'1.weight', '1.bias'} | statistics
+    assert set(member_tensors(model, base)) == {'1.weight', '1.bias'} | statistics
+    convert_to_abnn(model, trainable='all')
+    assert set(member_tensors(model, base)) == set(base)
 
 
 def test_file_round_trip(tmp_path, model):
     convert_to_abnn(model)
     path = str(tmp_path / 'member_0.safetensors')
     facts = dict(base_hash='abc', alpha=0.1, eta={'loss': [0.0, 1.0]})
-    save_member(path, member_tensors(model), facts)
+    save_member(path, member_tensors(model, model.state_dict()), facts)
     tensors, metadata = load_member(path)
     assert metadata == facts
     assert torch.equal(tensors['1.weight'], model[1].weight)
@@ -60,7 +66,7 @@ def test_ensemble_file_holds_the_base_network_and_the_members(tmp_path, model):
     paths = []
     for m in range(2):
         paths.append(str(tmp_path / f'member_{m}.safetensors'))
-        tensors = {n: t + m + 1 for n, t in member_tensors(model).items()}
+        tensors = {n: t + m + 1 for n, t in member_tensors(model, model.state_dict()).items()}
         save_member(paths[m], tensors, dict(base_hash=state_hash(base), alpha=0.1, member=m))
     save_ensemble(str(tmp_path / 'abnn.pth'), base, paths)
     checkpoint = read_checkpoint(tmp_path / 'abnn.pth')

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, build_runner, load_config
+from mmseg_abnn.apis import add_common_arguments, build_runner, enable_tta, load_config
 
 METRICS_FILE = 'metrics.json'
 
@@ -25,6 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--wait-time', type=float, default=2, help='how long --show shows a picture, in seconds'
     )
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     return parser.parse_args()
 
 
@@ -51,6 +52,8 @@ def main() -> None:
     cfg.load_from = args.checkpoint
     if args.show or args.show_dir:
         enable_pictures(cfg, args)
+    if args.tta:
+        enable_tta(cfg)
     if args.out is not None:
         cfg.test_evaluator.output_dir = args.out
     metrics = build_runner(cfg).test()

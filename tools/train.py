@@ -16,6 +16,9 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='continue an interrupted training from the latest checkpoint in the work dir',
     )
+    parser.add_argument(
+        '--member', type=int, help='fine-tune this member only (job arrays); then merge_members.py'
+    )
     parser.add_argument('--amp', action='store_true', help='train in automatic mixed precision')
     return parser.parse_args()
 
@@ -27,7 +30,7 @@ def main() -> None:
     cfg.resume = args.resume
     if args.amp:
         enable_amp(cfg)
-    train(cfg)
+    train(cfg, args.member)
 
 
 if __name__ == '__main__':

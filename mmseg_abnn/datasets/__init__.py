@@ -2,6 +2,15 @@
 
 from mmseg_abnn.datasets.mini_streets import MiniStreetsDataset
 from mmseg_abnn.datasets.ood_dataset import IGNORE_ID, OOD_ID, OODSegDataset
+from mmseg_abnn.datasets.repeatable import SeededDataset, SeededInfiniteSampler
 from mmseg_abnn.datasets.transforms import LoadOODAnnotations
 
-__all__ = ['IGNORE_ID', 'OOD_ID', 'LoadOODAnnotations', 'MiniStreetsDataset', 'OODSegDataset']
+__all__ = [
+    'IGNORE_ID',
+    'OOD_ID',
+    'LoadOODAnnotations',
+    'MiniStreetsDataset',
+    'OODSegDataset',
+    'SeededDataset',
+    'SeededInfiniteSampler',
+]

@@ -82,14 +82,14 @@ def test_eta_depends_on_the_seed_only():
 def test_built_from_a_config_of_mmsegmentation():
     loss = MODELS.build(dict(type='ABNNLoss', eta=dict(type='sparse', weight=4.0), seed=3))
     assert loss.loss_name == 'loss_abnn'
-    assert sorted(loss.eta_offsets(9).tolist()) == [0.0] * 6 + [3.0] * 3
+    assert sorted(loss.draw_offsets(9).tolist()) == [0.0] * 6 + [3.0] * 3
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (dict(loss_name='abnn'), "`loss_name` must start with 'loss_', got 'abnn'"),
-        (dict(eta=dict(type='cauchy')), "`eta` must be None, a list, or dict.*'cauchy'"),
+        (dict(eta=dict(type='cauchy')), "`eta.type` must be one of .*got 'cauchy'"),
         (dict(eta=dict(type='sparse', weight=-1)), '`eta.weight` must be >= 0, got -1'),
         (dict(eta=dict(type='sparse', num_classes=-2)), '`eta.num_classes` must be .*got -2'),
         (dict(eta=[0.0, -1.5]), '`eta` must hold numbers >= -1'),

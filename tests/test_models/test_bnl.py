@@ -147,7 +147,7 @@ def test_usable_as_norm_cfg(kind):
         (dict(alpha=-1), '`alpha` must be a finite number >= 0, got -1'),
         (dict(alpha=float('nan')), '`alpha` must be a finite number >= 0, got nan'),
         (dict(noise_shape='pixel'), "`noise_shape` must be one of .*got 'pixel'"),
-        (dict(affine=False), 'needs `affine=True`'),
+        (dict(affine=False), 'needs an affine part'),
     ],
 )
 def test_bad_arguments(arguments, message):

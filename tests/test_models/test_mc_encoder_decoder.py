@@ -21,7 +21,7 @@ def perturbed(model, seed):
     generator = torch.Generator().manual_seed(seed)
     return {
         n: t + 0.3 * torch.randn(t.shape, generator=generator)
-        for n, t in member_tensors(model).items()
+        for n, t in member_tensors(model, model.state_dict()).items()
     }
 
 

@@ -67,7 +67,7 @@ def test_holding_twice_is_an_error(model):
         ):
             pass
         # the draw outside is still held
-        assert all(la.held_noise.draw == Draw(0) for la in bayesian_layers(model).values())
+        assert all(la.held_noise.draws == (Draw(0),) for la in bayesian_layers(model).values())
 
 
 def test_a_model_without_bayesian_layers_says_so():

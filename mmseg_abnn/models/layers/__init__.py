@@ -1,28 +1,39 @@
 """Bayesian normalization layers and their noise."""
 
-from .bnl import (
-    BAYESIAN_FORMS,
+from .batch_norm import (
     BayesBatchNorm1d,
     BayesBatchNorm2d,
     BayesBatchNorm3d,
     BayesBatchNormXd,
-    BayesianNorm,
     BayesSyncBatchNorm,
-    check_noise_arguments,
 )
-from .noise import NOISE_SHAPES, Draw, bayesian_layers, hold_draw
+from .bnl import BayesianNorm, check_noise_arguments
+from .forms import bayesian_forms, plain_form
+from .group_norm import BayesGroupNorm
+from .instance_norm import BayesInstanceNorm1d, BayesInstanceNorm2d, BayesInstanceNorm3d
+from .layer_norm import BayesLayerNorm, BayesLayerNorm2d
+from .noise import NOISE_SHAPES, Draw, DrawMemory, bayesian_layers, hold_draw, noise_off
 
 __all__ = [
-    'BAYESIAN_FORMS',
     'NOISE_SHAPES',
     'BayesBatchNorm1d',
     'BayesBatchNorm2d',
     'BayesBatchNorm3d',
     'BayesBatchNormXd',
+    'BayesGroupNorm',
+    'BayesInstanceNorm1d',
+    'BayesInstanceNorm2d',
+    'BayesInstanceNorm3d',
+    'BayesLayerNorm',
+    'BayesLayerNorm2d',
     'BayesSyncBatchNorm',
     'BayesianNorm',
     'Draw',
+    'DrawMemory',
+    'bayesian_forms',
     'bayesian_layers',
     'check_noise_arguments',
     'hold_draw',
+    'noise_off',
+    'plain_form',
 ]

@@ -1,20 +1,18 @@
-"""Bayesian Normalization Layers (BNL): a normalization whose gain is a random variable.
+"""The Bayesian Normalization Layer (BNL): a normalization whose gain is a random variable.
 
     BNL(h_j) = (h_j - mu_j) / sigma_j * gamma_j * (1 + eps_j) + beta_j,   eps_j ~ N(0, alpha^2)
 
 (Franchi et al., "Make Me a BNN", CVPR 2024). gamma and beta are the pretrained ``weight`` and
-``bias``. Every class here is its torch counterpart plus noise: the same constructor, the same
-state-dict keys, and with ``alpha = 0`` the same output, bit for bit.
+``bias``. Every Bayesian layer is its torch counterpart plus the mixin of this module: the same
+constructor, the same state-dict keys, and with ``alpha = 0`` the same output, bit for bit.
 """
 
 import math
 from typing import Any
 
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from ...compat import batch_norm_xd
 from .noise import NOISE_SHAPES, HeldNoise
 
 
@@ -29,117 +27,96 @@ def check_noise_arguments(alpha: float, noise_shape: str) -> None:
 
 
 class BayesianNorm(nn.Module):
-    """Mixin that adds the noise of a BNL to a normalization layer with ``weight`` and ``bias``.
+    """Mixin that adds the noise of a BNL to a normalization layer with an affine part.
 
-    The feature axis of the input is axis 1, as in batch normalization.
+    Args:
+        *args, **kwargs: Those of the torch counterpart.
+        alpha: Standard deviation of eps, >= 0.
+        noise_shape: ``'channel'``: one eps per sample and feature, a distribution over gamma as
+            the equation states it. ``'element'``: one eps per sample and activation, which is
+            noise on the activations, as the authors' code has it.
 
     Attributes:
-        alpha: Standard deviation of eps.
-        noise_shape: ``'channel'``: one eps per sample and feature, a distribution over gamma as
-            the equation states it. ``'element'``: one eps per sample and activation.
         norm_eval: If True, ``train()`` does not switch the normalization to batch statistics:
             it keeps using, and does not change, the pretrained running statistics.
+        asked_mode: The training mode that ``train()`` was last called with.
         held_noise: The noise of the draw being held, None for fresh noise in every forward pass.
+
+    Raises:
+        ValueError: If ``alpha`` or ``noise_shape`` is out of range, or the layer has no gain.
+        TypeError: If ``alpha`` is not a number.
     """
 
     alpha: float = 0.0
     noise_shape: str = 'channel'
     norm_eval: bool = False
+    asked_mode: bool = True
     held_noise: HeldNoise | None = None
     weight: nn.Parameter
-    bias: nn.Parameter
+    bias: Any  # a Parameter, or None
+
+    def __init__(
+        self, *args: Any, alpha: float = 0.1, noise_shape: str = 'channel', **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.set_noise(alpha, noise_shape)
 
     def set_noise(self, alpha: float, noise_shape: str) -> None:
         """Set and check the noise's scale and shape."""
         check_noise_arguments(alpha, noise_shape)
         if self.weight is None:
             raise ValueError(
-                f'{type(self).__name__} needs `affine=True`: the noise multiplies the gain, and '
-                'without an affine part there is none'
+                f'{type(self).__name__} needs an affine part (`affine=True`, or '
+                '`elementwise_affine=True` of a layer normalization): the noise multiplies the '
+                'gain, and without it there is none'
             )
         self.alpha = float(alpha)
         self.noise_shape = noise_shape
 
     def train(self, mode: bool = True) -> 'BayesianNorm':
         """Set the training mode, but keep the statistics fixed under ``norm_eval``."""
+        self.asked_mode = mode
         return super().train(mode and not self.norm_eval)
 
+    def feature_shape(self, output: Tensor) -> tuple[int, ...]:
+        """Return the shape in which gamma and beta broadcast to one sample of ``output``.
+
+        The features lie on axis 1, as in batch normalization; layers that have them elsewhere
+        override this.
+        """
+        return (output.shape[1], *[1] * (output.dim() - 2))
+
+    def is_batch(self, output: Tensor) -> bool:
+        """Tell whether axis 0 of ``output`` counts samples; layers that take one bare override."""
+        return True
+
     def forward(self, input: Tensor) -> Tensor:
-        """Normalize ``input`` of shape (N, C, ...) and scale its gain by 1 + eps."""
+        """Normalize ``input`` as the torch counterpart does and scale its gain by 1 + eps."""
         output = super().forward(input)
         if self.alpha == 0:
             return output
-        eps = self.alpha * self._standard_noise(output)
-        bias = self.bias.to(output.dtype).reshape(1, -1, *[1] * (output.dim() - 2))
-        # gamma (1 + eps) xhat + beta  ==  (1 + eps) (gamma xhat + beta) - eps beta
-        return torch.addcmul(-eps * bias, output, 1 + eps)
+        if not self.is_batch(output):
+            return self.perturb(output[None]).squeeze(0)
+        return self.perturb(output)
 
-    def _standard_noise(self, output: Tensor) -> Tensor:
-        samples = 1 if self.held_noise is not None else output.shape[0]
-        if self.noise_shape == 'channel':
-            shape = (samples, output.shape[1], *[1] * (output.dim() - 2))
-        else:
-            shape = (samples, *output.shape[1:])
+    def perturb(self, output: Tensor) -> Tensor:
+        """Turn gamma xhat + beta into gamma (1 + eps) xhat + beta.
+
+        Args:
+            output: What the torch counterpart computed, with the samples on axis 0.
+        """
+        features = self.feature_shape(output)
+        shape = features if self.noise_shape == 'channel' else tuple(output.shape[1:])
         if self.held_noise is not None:
-            return self.held_noise.sample(shape, output)
-        return torch.randn(shape, device=output.device, dtype=output.dtype)
+            eps = self.alpha * self.held_noise.sample(shape, output)
+        else:
+            size = (output.shape[0], *shape)
+            eps = self.alpha * torch.randn(size, device=output.device, dtype=output.dtype)
+        if self.bias is None:
+            return output * (1 + eps)
+        # gamma (1 + eps) xhat + beta  ==  (1 + eps) (gamma xhat + beta) - eps beta
+        return torch.addcmul(-eps * self.bias.to(output.dtype).reshape(features), output, 1 + eps)
 
     def extra_repr(self) -> str:
         """Add the noise's settings to the layer's own representation."""
         return f'{super().extra_repr()}, alpha={self.alpha}, noise_shape={self.noise_shape!r}'
-
-
-class _BayesBatchNorm(BayesianNorm):
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        alpha: float = 0.1,
-        noise_shape: str = 'channel',
-    ) -> None:
-        super().__init__(
-            num_features, eps, momentum, affine, track_running_stats, device=device, dtype=dtype
-        )
-        self.set_noise(alpha, noise_shape)
-
-
-@MODELS.register_module(name='BayesBN1d')
-class BayesBatchNorm1d(_BayesBatchNorm, nn.BatchNorm1d):
-    """Bayesian :class:`torch.nn.BatchNorm1d`, for inputs (N, C) or (N, C, L)."""
-
-
-@MODELS.register_module(name=['BayesBN', 'BayesBN2d', 'BNL'])
-class BayesBatchNorm2d(_BayesBatchNorm, nn.BatchNorm2d):
-    """Bayesian :class:`torch.nn.BatchNorm2d`, for inputs (N, C, H, W)."""
-
-
-@MODELS.register_module(name='BayesBN3d')
-class BayesBatchNorm3d(_BayesBatchNorm, nn.BatchNorm3d):
-    """Bayesian :class:`torch.nn.BatchNorm3d`, for inputs (N, C, D, H, W)."""
-
-
-class BayesBatchNormXd(_BayesBatchNorm, batch_norm_xd()):  # type: ignore[misc]
-    """Bayesian form of what MMEngine makes of SyncBN where training is not distributed.
-
-    It takes inputs (N, C, ...) of any dimension and is made by conversion only.
-    """
-
-
-class BayesSyncBatchNorm(BayesianNorm, nn.SyncBatchNorm):
-    """Bayesian :class:`torch.nn.SyncBatchNorm`, made by conversion in distributed runs."""
-
-
-# plain class -> Bayesian class; exact types only: a user's own subclass may compute something else
-BAYESIAN_FORMS: dict[type[nn.Module], type[BayesianNorm]] = {
-    nn.BatchNorm1d: BayesBatchNorm1d,
-    nn.BatchNorm2d: BayesBatchNorm2d,
-    nn.BatchNorm3d: BayesBatchNorm3d,
-    batch_norm_xd(): BayesBatchNormXd,
-    nn.SyncBatchNorm: BayesSyncBatchNorm,
-}

@@ -7,13 +7,15 @@ nothing is held, each sample of each forward pass has its own fresh eps, as trai
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+from ..wrappers import unwrapped
 
 if TYPE_CHECKING:
     from .bnl import BayesianNorm
@@ -29,37 +31,63 @@ class Draw:
         seed: Seed of the whole prediction.
         member: Index of the member, from 0.
         index: Index of the draw among the member's draws, from 0.
+        image: Name of the image that the draw is for, or None for a draw that serves all images.
     """
 
     seed: int
     member: int = 0
     index: int = 0
+    image: str | None = None
 
     def generator(self, layer: str) -> torch.Generator:
         """Return a CPU generator that depends on this draw and the layer's name only."""
         key = f'{self.seed}/{self.member}/{self.index}/{layer}'
+        if self.image is not None:
+            key = f'{key}/{self.image}'
         digest = hashlib.sha256(key.encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], 'little') >> 1)
 
 
 class HeldNoise:
-    """The standard normal noise of one layer in one draw.
+    """The standard normal noise of one layer in one draw, or in one draw for each sample.
 
     It is drawn on the CPU, so that a draw is the same on every device, and kept for the shape
     that was asked for last.
     """
 
-    def __init__(self, draw: Draw, layer: str) -> None:
-        self.draw = draw
+    def __init__(self, draws: Sequence[Draw], layer: str) -> None:
+        self.draws = tuple(draws)
         self.layer = layer
         self._noise: Tensor | None = None
 
-    def sample(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """Return noise of ``shape`` with the device and dtype of ``like``."""
-        if self._noise is None or self._noise.shape != shape:
-            self._noise = torch.randn(shape, generator=self.draw.generator(self.layer))
-        if self._noise.device != like.device or self._noise.dtype != like.dtype:
-            self._noise = self._noise.to(like)
+    @torch.compiler.disable
+    def sample(self, shape: tuple[int, ...], output: Tensor) -> Tensor:
+        """Return the noise for ``output``, with its device and dtype.
+
+        Args:
+            shape: Shape of the noise of one sample.
+            output: What the noise is for, with the samples on axis 0.
+
+        Returns:
+            Of shape (1, ...) where all samples share one draw, else (N, ...).
+
+        Raises:
+            RuntimeError: If each sample has a draw of its own, and ``output`` has another number
+                of samples than there are draws.
+        """
+        count = len(self.draws)
+        if count > 1 and output.shape[0] != count:
+            raise RuntimeError(
+                f'the input of the layer {self.layer!r} has {output.shape[0]} entries on axis 0, '
+                f'but there are {count} images with a draw each: a network that moves the images '
+                'of a batch off axis 0 can be tested with batch size 1, or with one draw for all '
+                'images'
+            )
+        if self._noise is None or self._noise.shape != (count, *shape):
+            drawn = [torch.randn(shape, generator=d.generator(self.layer)) for d in self.draws]
+            self._noise = torch.stack(drawn)
+        if self._noise.device != output.device or self._noise.dtype != output.dtype:
+            self._noise = self._noise.to(output)
         return self._noise
 
 
@@ -70,19 +98,40 @@ def bayesian_layers(model: nn.Module) -> dict[str, 'BayesianNorm']:
     return {n: module for n, module in model.named_modules() if isinstance(module, BayesianNorm)}
 
 
+class DrawMemory:
+    """Keeps the noise of draws that are held again and again, as for the images of a test set.
+
+    Only noise per channel is kept, which is small: two numbers per trained parameter and draw
+    at most. Noise per element grows with the image.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Draw, str], HeldNoise] = {}
+
+    def noise(self, draw: Draw, name: str, layer: 'BayesianNorm') -> HeldNoise:
+        """Return the noise of ``layer`` in ``draw``, drawn earlier if it was."""
+        if layer.noise_shape != 'channel' or draw.image is not None:
+            return HeldNoise([draw], name)
+        return self._kept.setdefault((draw, name), HeldNoise([draw], name))
+
+
 @contextmanager
-def hold_draw(model: nn.Module, draw: Draw) -> Iterator[None]:
+def hold_draw(
+    model: nn.Module, draw: Draw | Sequence[Draw], memory: DrawMemory | None = None
+) -> Iterator[None]:
     """Hold one draw in all Bayesian layers of ``model``; release it on every way out.
 
     Args:
         model: A model with at least one Bayesian normalization layer. Layer names, and with them
-            the noise, are relative to this module: pass the segmentor, not a wrapper around it.
-        draw: Which draw to hold.
+            the noise, are relative to this module (inside DistributedDataParallel and
+            ``torch.compile``): pass the segmentor, not a module that contains it.
+        draw: Which draw to hold; or one for each sample of the batch, in their order.
+        memory: Where the noise of a single draw is looked up and kept.
 
     Raises:
         RuntimeError: If ``model`` has no Bayesian layer, or holds a draw already.
     """
-    layers = bayesian_layers(model)
+    layers = bayesian_layers(unwrapped(model))
     if not layers:
         raise RuntimeError(
             f'{type(model).__name__} holds no Bayesian normalization layer, so there is nothing '
@@ -91,10 +140,28 @@ def hold_draw(model: nn.Module, draw: Draw) -> Iterator[None]:
     held = [name for name, layer in layers.items() if layer.held_noise is not None]
     if held:
         raise RuntimeError(f'a draw is held already, by {len(held)} layers (first: {held[0]})')
+    memory = memory or DrawMemory()
     try:
         for name, layer in layers.items():
-            layer.held_noise = HeldNoise(draw, name)
+            if isinstance(draw, Draw):
+                layer.held_noise = memory.noise(draw, name, layer)
+            else:
+                layer.held_noise = HeldNoise(draw, name)
         yield
     finally:
         for layer in layers.values():
             layer.held_noise = None
+
+
+@contextmanager
+def noise_off(model: nn.Module) -> Iterator[None]:
+    """Let ``model`` compute without noise, as with alpha = 0; undo it on every way out."""
+    layers = bayesian_layers(unwrapped(model)).values()
+    alphas = [layer.alpha for layer in layers]
+    try:
+        for layer in layers:
+            layer.alpha = 0.0
+        yield
+    finally:
+        for layer, alpha in zip(layers, alphas, strict=True):
+            layer.alpha = alpha

@@ -1,5 +1,7 @@
 """Losses."""
 
-from .abnn_loss import ABNNLoss, draw_eta
+from .abnn_loss import ABNNLoss
+from .class_weights import draw_eta
+from .gaussian_prior import GaussianPrior
 
-__all__ = ['ABNNLoss', 'draw_eta']
+__all__ = ['ABNNLoss', 'GaussianPrior', 'draw_eta']

@@ -1,39 +1,17 @@
 """The class-randomized loss of ABNN."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-_SPARSE_DEFAULTS: dict[str, Any] = {'type': 'sparse', 'num_classes': None, 'weight': 0.5}
+from .class_weights import Eta, check_eta, draw_eta
+from .gaussian_prior import GaussianPrior
 
-
-def draw_eta(eta: Mapping[str, Any], num_classes: int, seed: int) -> Tensor:
-    """Draw the class offsets eta of one member.
-
-    Args:
-        eta: ``type='sparse'``: a random subset of ``num_classes`` classes (default
-            ``int(sqrt(C))``) gets the total weight ``weight`` = 1 + eta, the others keep 1.
-        num_classes: Number of classes C.
-        seed: The member's seed; equal seeds give equal offsets.
-
-    Returns:
-        Tensor of shape (C,).
-
-    Raises:
-        ValueError: If the subset is larger than the number of classes.
-    """
-    count = eta['num_classes']
-    count = int(num_classes**0.5) if count is None else count
-    if count > num_classes:
-        raise ValueError(f'`eta.num_classes` must be at most {num_classes}, got {count}')
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(num_classes, generator=generator)[:count]
-    offsets = torch.zeros(num_classes)
-    offsets[chosen] = eta['weight'] - 1.0
-    return offsets
+_DEFAULT_ETA = {'type': 'sparse'}
+_CENTERS = ('zero', 'pretrained')
 
 
 @MODELS.register_module()
@@ -41,29 +19,47 @@ class ABNNLoss(nn.Module):
     """Cross-entropy with class weights that are random per member and fixed while it is trained.
 
         L = 1 / |valid| * sum_i (1 + eta_{y_i}) * class_weight_{y_i} * (-log P(y_i | x_i, w))
+            - log P(w)
 
-    (Franchi et al., "Make Me a BNN", CVPR 2024; the prior ``- log P(w)`` is the optimizer's weight
-    decay.) The mean is over the pixels that are not ignored, and the weights do not enter its
+    (Franchi et al., "Make Me a BNN", CVPR 2024.) The mean is over the pixels that are not
+    ignored, in distributed training over those of all processes; the weights do not enter its
     denominator. eta pushes each member to another mode of the posterior.
 
+    The prior P(w) is left to the optimizer's weight decay unless ``prior_std`` is given. It
+    concerns the trained parameters, all of them and once, however many heads have this loss.
+    ``ABNNConversionHook`` knows them: it sets :attr:`prior`, and refuses to have a weight decay
+    beside it.
+
     Args:
-        eta: ``dict(type='sparse', num_classes=None, weight=0.5)``: a random subset of classes, by
-            default ``int(sqrt(C))`` of them, gets the total weight ``weight`` (the default is
-            ours); or a list of C numbers >= -1; or None for eta = 0.
+        eta: How the class offsets are drawn, see :func:`draw_eta`. By default ``int(sqrt(C))``
+            random classes get half the weight (the default is ours).
         class_weight: C fixed weights >= 0 on top, or None.
-        loss_weight: Factor on the whole loss.
+        prior_std: Standard deviation of a Gaussian prior on the trained parameters, > 0, which
+            adds ``sum (w - c)^2 / (2 prior_std^2)``; None for none. The data term is a mean over
+            pixels, not a sum: to have the posterior's balance of N pixels, take
+            ``sqrt(N)`` times the standard deviation you mean.
+        prior_center: ``'zero'``, or ``'pretrained'`` for the values that fine-tuning started from.
+        loss_weight: Factor on the data term.
         seed: Seed that eta is drawn from. ``ABNNConversionHook`` sets it to the run's seed, so
             that the members, which have seeds of their own, differ.
         loss_name: Name in the logs; must start with ``loss_`` to be back-propagated.
 
+    Attributes:
+        offsets: eta once it is drawn, of shape (C,), else None.
+        prior: The prior's term, set by ``ABNNConversionHook``, or None.
+        terms: The loss's terms in the last forward pass, by name, detached.
+
     Raises:
         ValueError: If an argument is out of range.
+        TypeError: If ``eta`` is neither a dict, a list nor None.
     """
 
     def __init__(
         self,
-        eta: Mapping[str, Any] | Sequence[float] | None = _SPARSE_DEFAULTS,
+        eta: Eta = _DEFAULT_ETA,
         class_weight: Sequence[float] | None = None,
+        prior_std: float | None = None,
+        prior_center: str = 'zero',
         loss_weight: float = 1.0,
         seed: int = 0,
         loss_name: str = 'loss_abnn',
@@ -71,54 +67,43 @@ class ABNNLoss(nn.Module):
         super().__init__()
         if not loss_name.startswith('loss_'):
             raise ValueError(f"`loss_name` must start with 'loss_', got {loss_name!r}")
-        if isinstance(eta, Mapping):
-            unknown = sorted(set(eta) - set(_SPARSE_DEFAULTS))
-            if unknown or eta.get('type') != 'sparse':
-                raise ValueError(
-                    "`eta` must be None, a list, or dict(type='sparse', num_classes=..., "
-                    f'weight=...), got {dict(eta)}'
-                )
-            eta = {**_SPARSE_DEFAULTS, **eta}
-            count = eta['num_classes']
-            if not (count is None or (isinstance(count, int) and count >= 0)):
-                raise ValueError(f'`eta.num_classes` must be None or an int >= 0, got {count!r}')
-            if eta['weight'] < 0:
-                raise ValueError(f'`eta.weight` must be >= 0, got {eta["weight"]}')
-        elif eta is not None and any(value < -1 for value in eta):
-            raise ValueError(f'`eta` must hold numbers >= -1 (a weight 1 + eta >= 0), got {eta}')
         if class_weight is not None and any(value < 0 for value in class_weight):
             raise ValueError(f'`class_weight` must hold numbers >= 0, got {class_weight}')
-        self.eta = eta
+        if prior_std is not None and not prior_std > 0:
+            raise ValueError(f'`prior_std` must be None or > 0, got {prior_std}')
+        if prior_center not in _CENTERS:
+            raise ValueError(f'`prior_center` must be one of {_CENTERS}, got {prior_center!r}')
+        self.eta = check_eta(eta)
         self.class_weight = class_weight
+        self.prior_std = prior_std
+        self.prior_center = prior_center
         self.loss_weight = loss_weight
         self.seed = seed
         self._loss_name = loss_name
+        self.offsets: Tensor | None = None
+        self.prior: GaussianPrior | None = None
+        self.terms: dict[str, Tensor] = {}
 
     @property
     def loss_name(self) -> str:
         """Name of the loss item."""
         return self._loss_name
 
-    def eta_offsets(self, num_classes: int) -> Tensor:
-        """Return eta, of shape (C,)."""
-        if isinstance(self.eta, Mapping):
-            return draw_eta(self.eta, num_classes, self.seed)
-        return torch.zeros(num_classes) if self.eta is None else torch.tensor(self.eta)
+    def draw_offsets(self, num_classes: int) -> Tensor:
+        """Draw eta if it is not drawn yet; return it, of shape (C,).
 
-    def _weights(self, num_classes: int) -> Tensor:
-        weights = 1 + self.eta_offsets(num_classes)
-        fixed = (
-            torch.ones(num_classes)
-            if self.class_weight is None
-            else torch.tensor(self.class_weight)
-        )
-        for name, value in (('eta', weights), ('class_weight', fixed)):
-            if value.numel() != num_classes:
+        Raises:
+            ValueError: If it does not fit ``num_classes``.
+        """
+        if self.offsets is None:
+            self.offsets = draw_eta(self.eta, num_classes, self.seed)
+        for name, value in (('eta', self.offsets), ('class_weight', self.class_weight)):
+            if value is not None and len(value) != num_classes:
                 raise ValueError(
                     f'`{name}` must have one number for each of the {num_classes} classes, '
-                    f'got {value.numel()}'
+                    f'got {len(value)}'
                 )
-        return weights * fixed
+        return self.offsets
 
     def forward(
         self,
@@ -136,7 +121,11 @@ class ABNNLoss(nn.Module):
             ignore_index: Label of the pixels that do not count.
 
         Returns:
-            The loss, a scalar; 0 where every pixel is ignored.
+            The loss, a scalar; its data term is 0 where every pixel is ignored.
+
+        Raises:
+            ValueError: If the network has a single (sigmoid) output, or the number of classes is
+                not that of ``eta`` or ``class_weight``.
         """
         num_classes = cls_score.shape[1]
         if num_classes < 2:
@@ -144,14 +133,31 @@ class ABNNLoss(nn.Module):
                 f'ABNNLoss needs a score for each of at least 2 classes, got {num_classes} '
                 'channel: a sigmoid output is not supported'
             )
-        loss = nn.functional.cross_entropy(
+        class_weights = 1 + self.draw_offsets(num_classes)
+        if self.class_weight is not None:
+            class_weights = class_weights * torch.tensor(self.class_weight)
+        pixels = nn.functional.cross_entropy(
             cls_score.float(),
             label,
-            weight=self._weights(num_classes).to(cls_score.device),
+            weight=class_weights.to(cls_score.device),
             reduction='none',
             ignore_index=ignore_index,
         )
         if weight is not None:
-            loss = loss * weight
-        valid = (label != ignore_index).sum().clamp(min=1)
-        return self.loss_weight * loss.sum() / valid
+            pixels = pixels * weight
+        loss = self.loss_weight * pixels.sum() / self._count_valid(label != ignore_index)
+        self.terms = {'likelihood': loss.detach()}
+        if self.prior is not None:
+            prior = self.prior()
+            self.terms['prior'] = prior.detach()
+            loss = loss + prior
+        return loss
+
+    @staticmethod
+    def _count_valid(valid: Tensor) -> Tensor:
+        # DistributedDataParallel averages the gradients of the processes: with the mean count of
+        # valid pixels in the denominator, that is the mean over all of them
+        count = valid.sum().float()
+        if get_world_size() > 1:
+            all_reduce(count, op='mean')
+        return count.clamp(min=1 / get_world_size())

@@ -1,0 +1,55 @@
+"""Building Runners from configs."""
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the Runner that ``cfg`` asks for."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def enable_amp(cfg: Config) -> None:
+    """Switch ``cfg`` to automatic mixed precision, in place: on a GPU or, in bfloat16, on the CPU.
+
+    Raises:
+        ValueError: If the config's optimizer wrapper is of a type that has no such form.
+    """
+    wrapper = cfg.optim_wrapper
+    kind = wrapper.get('type', 'OptimWrapper')
+    if kind in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
+        print_log('Mixed precision is enabled by the config already', logger='current')
+    elif kind != 'OptimWrapper':
+        raise ValueError(f'--amp needs `optim_wrapper.type` to be OptimWrapper, got {kind!r}')
+    elif get_device() == 'cpu':
+        wrapper.type = 'CPUAmpOptimWrapper'
+    else:
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.loss_scale = 'dynamic'
+
+
+def enable_tta(cfg: Config) -> None:
+    """Switch ``cfg`` to test-time augmentation, in place.
+
+    Raises:
+        ValueError: If the config has no ``tta_model`` or ``tta_pipeline``.
+    """
+    for key in ('tta_model', 'tta_pipeline'):
+        if key not in cfg:
+            raise ValueError(
+                f'--tta needs `{key}` in the config, as the files of MMSegmentation in '
+                '`_base_/datasets` and `_base_/default_runtime.py` have it'
+            )
+    datasets = [cfg.test_dataloader.dataset]
+    while datasets:
+        dataset = datasets.pop()
+        datasets += dataset.get('datasets', []) or [d for d in [dataset.get('dataset')] if d]
+        if 'pipeline' in dataset:
+            dataset.pipeline = cfg.tta_pipeline
+    if cfg.tta_model.type == 'SegTTAModel':
+        cfg.tta_model.type = 'MCSegTTAModel'  # the same mean, and the uncertainty too
+    cfg.tta_model.module = cfg.model
+    cfg.model = cfg.tta_model

@@ -1,0 +1,181 @@
+"""Predicting with a mean over members and noise draws."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from ...members import MemberBank, applied, check_member
+from ..layers import Draw, DrawMemory, hold_draw, noise_off
+from .running_prediction import RunningPrediction
+
+_SETTINGS: dict[str, int | bool] = {
+    'num_samples': 3,
+    'seed': 0,
+    'include_base': False,
+    'draw_per_image': False,
+}
+
+
+def store_prediction(sample: SegDataSample, seg_logits: Tensor, expected_entropy: Tensor) -> None:
+    """Put a mean prediction and its uncertainty into a data sample.
+
+    Args:
+        sample: Gets ``seg_logits``, ``pred_sem_seg`` (its argmax) and ``uncertainty`` with the
+            maps ``expected_entropy`` and ``mutual_information`` (H[p] minus that), in nats.
+        seg_logits: log(mean p), of shape (C, H, W).
+        expected_entropy: The mean over draws of H[p_k], of shape (H, W).
+    """
+    p = seg_logits.exp()
+    entropy = -torch.special.xlogy(p, p).sum(dim=0, keepdim=True)
+    expected = expected_entropy[None]
+    sample.set_data(
+        {
+            'seg_logits': PixelData(data=seg_logits),
+            'pred_sem_seg': PixelData(data=seg_logits.argmax(dim=0, keepdim=True)),
+            'uncertainty': PixelData(
+                expected_entropy=expected, mutual_information=(entropy - expected).clamp(min=0)
+            ),
+        }
+    )
+
+
+class MonteCarloSegmentor:
+    """Mixin for a segmentor of MMSegmentation whose prediction is a mean over members and draws.
+
+        P(y | x) = 1 / (M L) * sum_m sum_l P(y | x, w_m, eps_l)
+
+    (Franchi et al., "Make Me a BNN", CVPR 2024, Algorithm 1: a mean of probabilities, never of
+    logits.) It trains as its base class does. ``test_cfg`` takes more keys:
+
+    - ``num_samples``: L, draws per member (default 3);
+    - ``seed``: determines, with the member and the layer, all noise (default 0);
+    - ``draw_per_image``: draw anew for each image, determined by its path as the dataset gives it;
+      by default a draw is one coherent function for all images (default False);
+    - ``include_base``: count the network itself, without noise, as one more member (default
+      False).
+
+    The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a
+    config), or from its ``norm_cfg``; without them prediction raises. Until :meth:`set_members` is
+    called the only member is the network itself.
+    """
+
+    test_cfg: ConfigDict
+    members: nn.ModuleList
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name = type(self).__name__
+        out_channels = cast(int, self.out_channels)  # type: ignore[attr-defined]
+        if out_channels < 2:
+            raise ValueError(
+                f'{name} needs at least 2 output channels (softmax), got '
+                f'`out_channels`={out_channels}'
+            )
+        self.test_cfg = ConfigDict({'mode': 'whole', **(self.test_cfg or {})})
+        settings = {key: self.test_cfg.get(key, value) for key, value in _SETTINGS.items()}
+        for key, low in (('num_samples', 1), ('seed', 0)):
+            value = settings[key]
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise ValueError(f'`test_cfg.{key}` must be an int >= {low}, got {value!r}')
+        for key in ('include_base', 'draw_per_image'):
+            if not isinstance(settings[key], bool):
+                raise ValueError(f'`test_cfg.{key}` must be True or False, got {settings[key]!r}')
+        self.num_samples = int(settings['num_samples'])
+        self.noise_seed = int(settings['seed'])
+        self.include_base = bool(settings['include_base'])
+        self.draw_per_image = bool(settings['draw_per_image'])
+        self.members = nn.ModuleList()
+        self._memory = DrawMemory()
+
+    def set_members(self, members: Sequence[Mapping[str, Tensor]]) -> None:
+        """Set the members of the ensemble.
+
+        Args:
+            members: For each member the tensors in which it differs from the network, by name.
+
+        Raises:
+            ValueError: If a member does not fit the network.
+        """
+        network = cast(nn.Module, self)
+        for i, tensors in enumerate(members):
+            check_member(network, tensors, f'member {i}')
+        device = next(network.parameters()).device
+        self.members = nn.ModuleList(MemberBank(t).to(device) for t in members)
+
+    def _functions(
+        self, images: Sequence[str | None]
+    ) -> Iterator[tuple[float, AbstractContextManager[None]]]:
+        """Name the functions of the ensemble.
+
+        Args:
+            images: The path of each image of the batch.
+
+        Yields:
+            The weight of a function in the mean, and the context in which the network is it.
+        """
+        banks: list[MemberBank | None] = [cast(MemberBank, bank) for bank in self.members]
+        for member, bank in enumerate(banks or [None]):
+            for index in range(self.num_samples):
+                yield 1.0, self._drawn(bank, self._draw(member, index, images))
+        if self.include_base:
+            yield float(self.num_samples), noise_off(cast(nn.Module, self))
+
+    @contextmanager
+    def _drawn(self, bank: MemberBank | None, draw: Draw | Sequence[Draw]) -> Iterator[None]:
+        network = cast(nn.Module, self)
+        with hold_draw(network, draw, self._memory), applied(network, bank):
+            yield
+
+    def _draw(self, member: int, index: int, images: Sequence[str | None]) -> Draw | Sequence[Draw]:
+        draw = Draw(self.noise_seed, member, index)
+        if not self.draw_per_image:
+            return draw
+        unnamed = sum(image is None for image in images)
+        if unnamed:
+            raise ValueError(
+                '`test_cfg.draw_per_image` needs the `img_path` of every image in its meta '
+                f'information, {unnamed} of {len(images)} have none'
+            )
+        return [Draw(self.noise_seed, member, index, image) for image in images]
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Predict a batch.
+
+        Args:
+            inputs: Images of shape (N, 3, H, W).
+            data_samples: Their meta information and labels, or None.
+
+        Returns:
+            Data samples with ``seg_logits`` = log(mean p) of shape (C, H, W), ``pred_sem_seg`` =
+            its argmax, and ``uncertainty`` with the maps ``expected_entropy`` (mean over draws of
+            H[p_k]) and ``mutual_information`` (H[p] minus that), in nats.
+
+        Raises:
+            RuntimeError: If the network holds no Bayesian layer.
+            ValueError: If a draw is wanted for each image and an image has no path.
+        """
+        running = [RunningPrediction() for _ in range(inputs.shape[0])]
+        samples = data_samples or [SegDataSample() for _ in running]
+        images = [sample.metainfo.get('img_path') for sample in samples]
+        for weight, function in self._functions(images):
+            with function:
+                # resized to the original image first, then softmax: a mean of full-size
+                # probabilities
+                drawn = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
+            for image, sample in zip(running, drawn, strict=True):
+                image.add(sample.seg_logits.data, weight)
+        for image, sample in zip(running, samples, strict=True):
+            store_prediction(sample, image.log_mean(), image.expected_entropy())
+        return samples
+
+    @staticmethod
+    def _without_results(samples: list[SegDataSample] | None) -> list[SegDataSample] | None:
+        return samples and [SegDataSample(metainfo=sample.metainfo) for sample in samples]
