@@ -85,6 +85,13 @@ def batch_norm_xd() -> type:
     return _BatchNormXd
 
 
+def sync_batch_norm() -> type:
+    """The subclass of torch's SyncBatchNorm that ``norm_cfg=dict(type='SyncBN')`` builds."""
+    from mmengine.utils.dl_utils.parrots_wrapper import SyncBatchNorm
+
+    return SyncBatchNorm
+
+
 def layer_norm_2d() -> type | None:
     """MMPretrain's ``LayerNorm2d``, None as long as MMPretrain's models are not imported."""
     module = sys.modules.get('mmpretrain.models.utils.norm')

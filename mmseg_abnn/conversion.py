@@ -244,10 +244,12 @@ def convert_layer(module: nn.Module, alpha: float, noise_shape: str, norm_eval: 
     form = _bayesian_form(module)
     if form is None:
         raise ValueError(f'{type(module).__name__} has no Bayesian form')
-    if not isinstance(module, BayesianNorm):
-        module.__class__ = form
-        cast(BayesianNorm, module).asked_mode = module.training
+    plain_class = None if isinstance(module, BayesianNorm) else type(module)
+    module.__class__ = form
     layer = cast(BayesianNorm, module)
+    if plain_class is not None:
+        layer.plain_class = plain_class
+        layer.asked_mode = layer.training
     layer.set_noise(alpha, noise_shape)
     layer.norm_eval = norm_eval
     layer.train(layer.asked_mode)
@@ -293,7 +295,7 @@ def revert_abnn(model: nn.Module) -> list[str]:
     plain = {name: plain_form(layer) for name, layer in layers.items()}
     for name, layer in layers.items():
         layer.training = layer.asked_mode
-        for attribute in ('alpha', 'noise_shape', 'norm_eval', 'asked_mode', 'held_noise'):
+        for attribute in BayesianNorm.SETTINGS:
             layer.__dict__.pop(attribute, None)
         module: nn.Module = layer
         module.__class__ = plain[name]

@@ -1,11 +1,13 @@
 import copy
+import warnings
 
 import pytest
 import torch
 from helpers import build_segmentor
+from mmengine.model import ExponentialMovingAverage
 from torch import nn
 
-from mmseg_abnn import convert_to_abnn
+from mmseg_abnn import Draw, convert_to_abnn, hold_draw, revert_abnn
 from mmseg_abnn.models.layers import BayesBatchNorm2d, bayesian_layers
 
 
@@ -111,6 +113,102 @@ def test_hooks_copies_and_shared_modules_survive():
     assert twin['a'].weight is not shared.weight
 
 
+def test_one_alpha_per_pattern_the_first_that_matches_counts():
+    model = build_segmentor()
+    alpha = {'backbone.layer4.*': 0.3, 'backbone.*': 0.1, 'decode_head.*': 0}
+    report = convert_to_abnn(model, alpha=alpha)
+    for name, layer in bayesian_layers(model).items():
+        expected = 0.3 if '.layer4.' in name else 0.1 if name.startswith('backbone') else 0.0
+        assert layer.alpha == report.alphas[name] == expected
+    assert set(report.left_alone) == {'auxiliary_head.convs.0.bn'}
+    assert 'no pattern of `alpha` matches' in str(report)
+
+
+def test_patterns_see_all_names_of_a_shared_module():
+    shared = nn.BatchNorm2d(3)
+    model = nn.ModuleDict(dict(a=shared, b=nn.Sequential(shared, nn.BatchNorm2d(3))))
+    report = convert_to_abnn(model, include=['b.*'])
+    assert list(report.converted) == ['a', 'b.1']
+    assert report.num_trainable == 12
+    revert_abnn(model)
+    assert list(convert_to_abnn(model, exclude=['b.0']).converted) == ['b.1']
+
+
+def test_revert_gives_the_plain_network_back(images):
+    model = build_segmentor().train()
+    model.backbone.layer1.eval()
+    model.backbone.stem[0].weight.requires_grad_(False)
+
+    def facts():
+        return [
+            [(n, type(m), m.training, sorted(m.__dict__)) for n, m in model.named_modules()],
+            [(n, id(p), p.requires_grad) for n, p in model.named_parameters()],
+        ]
+
+    before = facts()
+    state = {n: t.clone() for n, t in model.state_dict().items()}
+    convert_to_abnn(model, alpha=0.3)
+    convert_to_abnn(model, alpha=0.1, trainable='all', norm_eval=False)
+    names = revert_abnn(model)
+    assert facts() == before
+    assert all(torch.equal(t, state[n]) for n, t in model.state_dict().items())
+    plain = build_segmentor()
+    assert names == [n for n, m in plain.named_modules() if isinstance(m, nn.BatchNorm2d)]
+    with torch.no_grad():
+        assert torch.equal(model.eval()(images[0]), plain(images[0]))
+    with pytest.raises(ValueError, match='holds no Bayesian normalization layer to revert'):
+        revert_abnn(model)
+
+
+def test_revert_restores_every_class():
+    layers = [
+        nn.BatchNorm1d(4),
+        nn.SyncBatchNorm(4),
+        nn.LayerNorm(4),
+        nn.GroupNorm(2, 4),
+        nn.InstanceNorm2d(4, affine=True),
+    ]
+    model = nn.Sequential(*layers)
+    classes = [type(layer) for layer in layers]
+    convert_to_abnn(model)
+    assert not set(classes) & {type(layer) for layer in layers}
+    revert_abnn(model)
+    assert [type(layer) for layer in layers] == classes
+
+
+def test_a_compiled_model_is_converted_inside(images):
+    model = build_segmentor()
+    compiled = torch.compile(model, backend='eager')
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        plain = compiled(images[1])
+        report = convert_to_abnn(compiled, alpha=0.0)
+        assert next(iter(report.converted)) == 'backbone.stem.1'
+        assert torch.equal(compiled(images[1]), plain)
+        convert_to_abnn(compiled, alpha=0.2)
+        for draw in (Draw(0), Draw(1)):
+            with hold_draw(model, draw):
+                expected = model(images[1])
+            with hold_draw(compiled, draw):
+                torch.testing.assert_close(compiled(images[1]), expected)
+        assert not torch.allclose(compiled(images[1]), plain)
+
+
+def test_a_moving_average_of_the_converted_model_is_bayesian_too(images):
+    model = build_segmentor()
+    convert_to_abnn(model, alpha=0.2)
+    average = ExponentialMovingAverage(model, momentum=0.5)
+    start = model.backbone.stem[1].weight.detach().clone()
+    average.update_parameters(model)  # the first time copies
+    with torch.no_grad():
+        model.backbone.stem[1].weight.add_(1.0)
+    average.update_parameters(model)
+    assert bayesian_layers(average.module).keys() == bayesian_layers(model).keys()
+    torch.testing.assert_close(average.module.backbone.stem[1].weight, start + 0.5)
+    with torch.no_grad(), hold_draw(average.module, Draw(0)):
+        assert not torch.allclose(average(images[0]), model(images[0]))
+
+
 @pytest.mark.parametrize(
     'model', [nn.Sequential(nn.Conv2d(3, 3, 1)), nn.Sequential(nn.LocalResponseNorm(2))]
 )
@@ -131,6 +229,12 @@ def test_nothing_to_convert_is_an_error(model):
         ),
         (dict(include='backbone.*'), TypeError, '`include` must hold name patterns'),
         (dict(exclude=[3]), TypeError, '`exclude` must hold name patterns'),
+        (dict(trainable=[]), ValueError, '`trainable` is an empty list'),
+        (dict(alpha={}), ValueError, '`alpha` must be a number or a mapping'),
+        (dict(alpha={'*': -1}), ValueError, '`alpha` must be a finite number >= 0, got -1'),
+        (dict(alpha={'head.*': 0.1}), ValueError, "`alpha` has the pattern 'head.*', which matche"),
+        (dict(include=['bakbone.*']), ValueError, "`include` has the pattern 'bakbone.*', which"),
+        (dict(exclude=['bakbone.*']), ValueError, "`exclude` has the pattern 'bakbone.*', which"),
     ],
 )
 def test_bad_arguments(arguments, error, message):

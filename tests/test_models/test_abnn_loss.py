@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmseg_abnn.models.losses import ABNNLoss, draw_eta
+from mmseg_abnn.models.losses import ABNNLoss, GaussianPrior, draw_eta
 
 
 def naive_loss(logits, label, class_weights, pixel_weight=None, ignore_index=255):
@@ -70,8 +70,37 @@ def test_sparse_eta_weighs_int_sqrt_classes():
     assert sorted(offsets.tolist()) == [0.0] * 15 + [2.0] * 4  # int(sqrt(19)) = 4
 
 
-def test_eta_depends_on_the_seed_only():
-    eta = dict(type='sparse', num_classes=None, weight=2.0)
+def test_normal_eta_is_normal_and_cut_off():
+    offsets = draw_eta(dict(type='normal', std=0.2), 20000, seed=0)
+    # mean and standard deviation within five standard errors
+    assert abs(offsets.mean()) < 5 * 0.2 / 20000**0.5
+    assert abs(offsets.std() - 0.2) < 5 * 0.2 / 40000**0.5
+    wide = draw_eta(dict(type='normal', std=5.0), 20000, seed=0)
+    assert wide.min() == -1
+    # P(eta < -1) = Phi(-0.2) = 0.4207
+    assert abs((wide == -1).float().mean() - 0.4207) < 5 * (0.42 * 0.58 / 20000) ** 0.5
+
+
+def test_uniform_eta_fills_its_range():
+    offsets = draw_eta(dict(type='uniform', low=-0.5, high=2.0), 20000, seed=0)
+    assert offsets.min() >= -0.5
+    assert offsets.max() <= 2.0
+    assert abs(offsets.mean() - 0.75) < 5 * 2.5 / 12**0.5 / 20000**0.5
+
+
+@pytest.mark.parametrize('eta', [None, dict(type='none')])
+def test_no_eta(eta):
+    assert torch.equal(draw_eta(eta, 19, seed=0), torch.zeros(19))
+
+
+@pytest.mark.parametrize('eta', [dict(type='normal', std=3), dict(type='uniform', low=-1, high=9)])
+def test_no_total_weight_is_negative(eta):
+    assert all((1 + draw_eta(eta, 50, seed)).min() >= 0 for seed in range(50))
+
+
+@pytest.mark.parametrize('family', ['sparse', 'normal', 'uniform'])
+def test_eta_depends_on_the_seed_only(family):
+    eta = dict(type=family)
     torch.manual_seed(0)
     first = draw_eta(eta, 19, seed=1)
     torch.manual_seed(1)
@@ -92,6 +121,15 @@ def test_built_from_a_config_of_mmsegmentation():
         (dict(eta=dict(type='cauchy')), "`eta.type` must be one of .*got 'cauchy'"),
         (dict(eta=dict(type='sparse', weight=-1)), '`eta.weight` must be >= 0, got -1'),
         (dict(eta=dict(type='sparse', num_classes=-2)), '`eta.num_classes` must be .*got -2'),
+        (
+            dict(eta=dict(type='sparse', std=1)),
+            "`eta` of the type 'sparse' takes .*got \\['std'\\]",
+        ),
+        (dict(eta=dict(type='normal', std=-1)), '`eta.std` must be >= 0, got -1'),
+        (dict(eta=dict(type='uniform', low=-2)), '-1 <= low <= high .*got -2'),
+        (dict(eta=dict(type='uniform', low=1, high=0)), 'low <= high .*got 1 and 0'),
+        (dict(prior_std=0), '`prior_std` must be None or > 0, got 0'),
+        (dict(prior_center='base'), "`prior_center` must be one of .*got 'base'"),
         (dict(eta=[0.0, -1.5]), '`eta` must hold numbers >= -1'),
         (dict(class_weight=[1.0, -1.0]), '`class_weight` must hold numbers >= 0'),
     ],
@@ -117,3 +155,34 @@ def test_arguments_that_do_not_fit_the_classes(batch, arguments, message):
 def test_a_sigmoid_output_is_rejected(batch):
     with pytest.raises(ValueError, match='a sigmoid output is not supported'):
         ABNNLoss()(batch[0][:, :1], batch[1])
+
+
+def test_the_prior_is_the_equation_and_is_told_apart(batch):
+    logits, label = batch
+    logits.requires_grad_()
+    w = torch.tensor([1.0, -2.0, 3.0], requires_grad=True)
+    c = torch.tensor([1.0, 1.0, 1.0])
+    data = ABNNLoss(eta=None, loss_weight=0.4)(logits, label)
+    for centers, squares in ((None, 14.0), ({'w': c}, 13.0)):
+        loss = ABNNLoss(eta=None, loss_weight=0.4)
+        loss.prior = GaussianPrior({'w': w}, 0.5, centers)
+        # lambda = 1 / (2 * 0.5^2) = 2
+        total = loss(logits, label)
+        assert total.item() == pytest.approx(data.item() + 2 * squares)
+        assert loss.terms['likelihood'].item() == pytest.approx(data.item())
+        assert loss.terms['prior'].item() == pytest.approx(2 * squares)
+    (gradient,) = torch.autograd.grad(total, w)
+    torch.testing.assert_close(gradient, 4 * (w.detach() - c))
+
+
+def test_eta_is_drawn_once(batch):
+    logits, label = batch
+    loss = ABNNLoss(seed=3)
+    first = loss(logits, label)
+    loss.seed = 4
+    assert torch.equal(loss(logits, label), first)
+
+
+def test_eta_of_a_wrong_type():
+    with pytest.raises(TypeError, match="`eta` must be a dict, a list of numbers or None, got 'no"):
+        ABNNLoss(eta='normal')

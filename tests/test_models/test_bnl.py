@@ -1,144 +1,302 @@
+"""Every Bayesian layer against its torch counterpart and against the equation written out."""
+
 import mmcv.cnn
 import pytest
 import torch
-from mmengine.model.utils import revert_sync_batchnorm
 from torch import nn
 
+from mmseg_abnn import models
 from mmseg_abnn.conversion import convert_to_abnn
-from mmseg_abnn.models.layers import (
-    BayesBatchNorm1d,
-    BayesBatchNorm2d,
-    BayesBatchNorm3d,
-    BayesBatchNormXd,
-    Draw,
-    hold_draw,
-)
+from mmseg_abnn.models import layers
+from mmseg_abnn.models.layers import Draw, hold_draw
 
-LAYERS = [
-    (nn.BatchNorm1d, BayesBatchNorm1d, (6, 4, 5)),
-    (nn.BatchNorm1d, BayesBatchNorm1d, (6, 4)),
-    (nn.BatchNorm2d, BayesBatchNorm2d, (6, 4, 5, 3)),
-    (nn.BatchNorm3d, BayesBatchNorm3d, (6, 4, 2, 3, 3)),
-]
+assert models
+
+
+def batch(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+AFFINE = dict(affine=True)
+TRACKED = dict(affine=True, track_running_stats=True)
+# plain class, Bayesian class, arguments, input shape; the features lie on axis 1, or on the last
+# axes for layer normalization
+LAYERS = {
+    'BN1d': (nn.BatchNorm1d, layers.BayesBatchNorm1d, (4,), {}, (6, 4, 5)),
+    'BN1d, no length': (nn.BatchNorm1d, layers.BayesBatchNorm1d, (4,), {}, (6, 4)),
+    'BN2d': (nn.BatchNorm2d, layers.BayesBatchNorm2d, (4,), {}, (6, 4, 5, 3)),
+    'BN2d, no statistics': (
+        nn.BatchNorm2d,
+        layers.BayesBatchNorm2d,
+        (4,),
+        dict(track_running_stats=False),
+        (6, 4, 5, 3),
+    ),
+    'BN3d': (nn.BatchNorm3d, layers.BayesBatchNorm3d, (4,), {}, (6, 4, 2, 3, 3)),
+    'SyncBN': (nn.SyncBatchNorm, layers.BayesSyncBatchNorm, (4,), {}, (6, 4, 5, 3)),
+    'LN, tokens': (nn.LayerNorm, layers.BayesLayerNorm, (4,), {}, (3, 7, 4)),
+    'LN, pixels last': (nn.LayerNorm, layers.BayesLayerNorm, (4,), {}, (3, 5, 6, 4)),
+    'LN, one vector': (nn.LayerNorm, layers.BayesLayerNorm, (4,), {}, (3, 4)),
+    'LN, three axes': (nn.LayerNorm, layers.BayesLayerNorm, ((4, 5, 3),), {}, (6, 4, 5, 3)),
+    'LN, two axes': (nn.LayerNorm, layers.BayesLayerNorm, ((5, 3),), {}, (6, 4, 5, 3)),
+    'LN, no bias': (nn.LayerNorm, layers.BayesLayerNorm, (4,), dict(bias=False), (3, 7, 4)),
+    'GN': (nn.GroupNorm, layers.BayesGroupNorm, (2, 4), {}, (6, 4, 5, 3)),
+    'GN, tokens': (nn.GroupNorm, layers.BayesGroupNorm, (2, 4), {}, (6, 4, 9)),
+    'IN1d': (nn.InstanceNorm1d, layers.BayesInstanceNorm1d, (4,), AFFINE, (6, 4, 5)),
+    'IN2d': (nn.InstanceNorm2d, layers.BayesInstanceNorm2d, (4,), AFFINE, (6, 4, 5, 3)),
+    'IN2d, tracked': (nn.InstanceNorm2d, layers.BayesInstanceNorm2d, (4,), TRACKED, (6, 4, 5, 3)),
+    'IN3d': (nn.InstanceNorm3d, layers.BayesInstanceNorm3d, (4,), AFFINE, (6, 4, 2, 3, 3)),
+}
+every_layer = pytest.mark.parametrize('name', LAYERS)
 
 
 def trained(layer):
+    """Give a layer an affine part and statistics as if it were trained."""
+    generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for tensor in (layer.weight, layer.running_var):
-            tensor.uniform_(0.5, 2.0)
-        for tensor in (layer.bias, layer.running_mean):
-            tensor.normal_()
+        layer.weight.uniform_(0.5, 2.0, generator=generator)
+        if layer.bias is not None:
+            layer.bias.normal_(generator=generator)
+        if getattr(layer, 'running_mean', None) is not None:
+            layer.running_mean.normal_(generator=generator)
+            layer.running_var.uniform_(0.5, 2.0, generator=generator)
     return layer
 
 
-@pytest.mark.parametrize(('plain', 'bayes', 'shape'), LAYERS)
+def build(name, alpha, noise_shape='channel'):
+    """Return a trained plain layer, its Bayesian form with the same weights, and an input."""
+    plain, bayes, args, kwargs, shape = LAYERS[name]
+    reference = trained(plain(*args, **kwargs))
+    layer = bayes(*args, **kwargs, alpha=alpha, noise_shape=noise_shape)
+    layer.load_state_dict(reference.state_dict(), strict=True)
+    return reference, layer, batch(*shape)
+
+
+def gain_shape(layer, x):
+    """Return the shape in which one eps per sample and feature broadcasts to ``x``."""
+    if isinstance(layer, nn.LayerNorm):
+        k = len(layer.normalized_shape)
+        return (x.shape[0], *[1] * (x.dim() - 1 - k), *layer.normalized_shape)
+    return (*x.shape[:2], *[1] * (x.dim() - 2))
+
+
+def beta(layer, x):
+    if layer.bias is None:
+        return torch.zeros(())
+    return layer.bias.reshape(1, *gain_shape(layer, x)[1:])
+
+
+@every_layer
 @pytest.mark.parametrize('training', [False, True])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-def test_without_noise_a_layer_is_its_counterpart_bit_for_bit(plain, bayes, shape, training, dtype):
-    torch.manual_seed(0)
-    reference = trained(plain(4)).train(training)
-    layer = bayes(4, alpha=0.0).train(training)
-    layer.load_state_dict(reference.state_dict(), strict=True)
-    x = torch.randn(shape, dtype=dtype)
-    assert torch.equal(layer(x), reference(x))
-    assert torch.equal(layer.running_var, reference.running_var)
+def test_without_noise_a_layer_is_its_counterpart_bit_for_bit(name, training, dtype):
+    reference, layer, x = build(name, alpha=0.0)
+    reference, layer, x = reference.train(training), layer.train(training), x.to(dtype)
+    if isinstance(layer, nn.LayerNorm | nn.GroupNorm):  # torch takes no mixed types for these
+        reference, layer = reference.to(dtype), layer.to(dtype)
+    inputs = [x]
+    if x.dim() == 4:
+        inputs.append(x.contiguous(memory_format=torch.channels_last))
+    for given in inputs:
+        expected, found = reference(given), layer(given)
+        assert torch.equal(found, expected)
+        assert found.stride() == expected.stride()
+    for key, value in reference.state_dict().items():
+        assert torch.equal(layer.state_dict()[key], value)
 
 
-def test_state_dict_keys_are_those_of_batch_norm():
-    assert list(BayesBatchNorm2d(4).state_dict()) == list(nn.BatchNorm2d(4).state_dict())
+@every_layer
+def test_state_dicts_go_both_ways(name):
+    reference, layer, _ = build(name, alpha=0.1)
+    assert list(layer.state_dict()) == list(reference.state_dict())
+    reference.load_state_dict(layer.state_dict(), strict=True)
 
 
-@pytest.mark.parametrize(('plain', 'bayes', 'shape'), LAYERS)
+@every_layer
+def test_conversion_and_back(name):
+    reference, layer, x = build(name, alpha=0.0)
+    model = nn.Sequential(reference).eval()
+    expected = model(x)
+    convert_to_abnn(model, alpha=0.2)
+    assert type(model[0]) is type(layer)
+    assert not torch.allclose(model(x), expected)
+    assert 'alpha=0.2' in repr(model)
+
+
+@every_layer
 @pytest.mark.parametrize('noise_shape', ['channel', 'element'])
-def test_output_is_the_equation_for_the_noise_that_is_held(plain, bayes, shape, noise_shape):
-    torch.manual_seed(0)
-    layer = trained(bayes(4, alpha=0.3, noise_shape=noise_shape)).eval()
-    x = torch.randn(shape)
-    model, draw = nn.Sequential(layer), Draw(seed=3, member=1, index=2)
+@pytest.mark.parametrize('training', [False, True])
+def test_output_is_the_equation_for_the_noise_that_is_held(name, noise_shape, training):
+    reference, layer, x = build(name, 0.3, noise_shape)
+    model, draw = nn.Sequential(layer).train(training), Draw(seed=3, member=1, index=2)
+    plain = reference.train(training)(x)
     with hold_draw(model, draw):
         output = model(x)
-    # BNL(h) = (h - mu) / sigma * gamma (1 + eps) + beta, written out sample by sample
-    noise_size = (1, 4, *[1] * (len(shape) - 2)) if noise_shape == 'channel' else (1, *shape[1:])
-    eps = 0.3 * torch.randn(noise_size, generator=draw.generator('0'))
-    as_row = lambda t: t.reshape(1, 4, *[1] * (len(shape) - 2))  # noqa: E731
-    for sample, out in zip(x.split(1), output.split(1), strict=True):
-        h = (sample - as_row(layer.running_mean)) / (as_row(layer.running_var) + layer.eps).sqrt()
-        expected = h * as_row(layer.weight) * (1 + eps) + as_row(layer.bias)
-        torch.testing.assert_close(out, expected)
+    size = gain_shape(layer, x)[1:] if noise_shape == 'channel' else x.shape[1:]
+    eps = 0.3 * torch.randn(size, generator=draw.generator('0'))
+    # BNL(h) = gamma xhat (1 + eps) + beta with gamma xhat = plain - beta
+    torch.testing.assert_close(output, (plain - beta(layer, x)) * (1 + eps) + beta(layer, x))
 
 
+@every_layer
 @pytest.mark.parametrize('training', [False, True])
-def test_fresh_noise_has_the_moments_of_the_equation(training):
+@pytest.mark.parametrize('noise_shape', ['channel', 'element'])
+def test_fresh_noise_has_the_moments_of_the_equation(name, training, noise_shape):
+    reference, layer, x = build(name, 0.2, noise_shape)
+    count = 4000
+    x = x[:2].repeat_interleave(count, dim=0)  # each sample has noise of its own
     torch.manual_seed(0)
-    layer = trained(BayesBatchNorm2d(3, alpha=0.2)).train(training)
-    reference = trained(nn.BatchNorm2d(3)).train(training)
-    reference.load_state_dict(layer.state_dict())
-    x = torch.randn(2, 3, 2, 2)
-    plain = reference(x)
-    draws = torch.stack([layer(x) for _ in range(4000)])
-    # mean: the plain output; standard deviation: alpha |gamma xhat| = alpha |output - beta|
-    spread = 0.2 * (plain - layer.bias.reshape(1, 3, 1, 1)).abs()
-    error = spread / 4000**0.5
-    assert ((draws.mean(0) - plain).abs() <= 5 * error + 1e-6).all()
-    torch.testing.assert_close(draws.std(0), spread, rtol=0.08, atol=1e-4)
-
-
-def test_channel_noise_differs_between_samples_and_channels_only():
-    layer = BayesBatchNorm2d(3, alpha=0.5).eval()
     with torch.no_grad():
-        gain = layer(torch.ones(2, 3, 4, 4))
-    assert (gain == gain[:, :, :1, :1]).all()
-    assert gain[:, :, 0, 0].unique().numel() == 6
+        plain = reference.train(training)(x)[::count]
+        draws = layer.train(training)(x).reshape(2, count, *x.shape[1:])
+    # mean: the plain output; standard deviation: alpha |gamma xhat| = alpha |output - beta|
+    spread = 0.2 * (plain - beta(layer, x)).abs().detach()
+    assert ((draws.mean(1) - plain).abs() <= 5 * spread / count**0.5 + 1e-5).all()
+    # the standard error of a standard deviation from n values is sigma / sqrt(2 n)
+    assert ((draws.std(1) - spread).abs() <= 5 * spread / (2 * count) ** 0.5 + 1e-5).all()
+
+
+@every_layer
+def test_channel_noise_is_one_value_per_sample_and_feature(name):
+    _, layer, x = build(name, 0.5)
+    layer.eval()
+    reference = build(name, 0.5)[0].eval()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        ratio = (layer(x) - beta(layer, x)) / (reference(x) - beta(layer, x))
+    gain = ratio.flatten()[: ratio[0].numel()].reshape(ratio[0].shape)
+    expected = torch.ones(gain_shape(layer, x)[1:])
+    for axis, length in enumerate(expected.shape):
+        if length == 1:  # constant along the axes that are no features
+            first = gain.select(axis, 0).unsqueeze(axis)
+            torch.testing.assert_close(gain, first.expand_as(gain), rtol=1e-3, atol=1e-3)
+    assert (ratio[0] - ratio[1]).abs().min() > 0  # every sample has its own
 
 
 def test_element_noise_differs_everywhere():
-    layer = BayesBatchNorm2d(3, alpha=0.5, noise_shape='element').eval()
+    layer = layers.BayesBatchNorm2d(3, alpha=0.5, noise_shape='element').eval()
     with torch.no_grad():
         gain = layer(torch.ones(2, 3, 4, 4))
     assert gain.unique().numel() == gain.numel()
 
 
-@pytest.mark.parametrize('norm_eval', [False, True])
-def test_gradients_with_held_noise(norm_eval):
-    torch.manual_seed(0)
-    model = nn.Sequential(trained(nn.BatchNorm2d(2))).double()
-    convert_to_abnn(model, alpha=0.3, norm_eval=norm_eval)
+@every_layer
+@pytest.mark.parametrize('noise_shape', ['channel', 'element'])
+def test_gradients_with_held_noise(name, noise_shape):
+    _, layer, x = build(name, 0.3, noise_shape)
+    model = nn.Sequential(layer).double().train()
+    layer.norm_eval = 'running_mean' in layer.state_dict()
     model.train()
-    x = torch.randn(3, 2, 2, 2, dtype=torch.double, requires_grad=True)
+    x = x[:2, ..., :4].double().requires_grad_() if x.dim() > 2 else x[:3].double().requires_grad_()
+    parameters = dict(model.named_parameters())
 
-    def run(x, weight, bias):
+    def run(x, *values):
         with hold_draw(model, Draw(0)):
-            return torch.func.functional_call(model, {'0.weight': weight, '0.bias': bias}, (x,))
+            named = dict(zip(parameters, values, strict=True))
+            return torch.func.functional_call(model, named, (x,))
 
-    assert torch.autograd.gradcheck(run, (x, model[0].weight, model[0].bias))
-
-
-def test_norm_eval_keeps_statistics_under_train():
-    layer = trained(nn.BatchNorm2d(3))
-    convert_to_abnn(nn.Sequential(layer), alpha=0.1, norm_eval=True)
-    before = layer.running_mean.clone()
-    layer.train()(torch.randn(4, 3, 2, 2) + 5)
-    assert torch.equal(layer.running_mean, before)
-    assert layer.num_batches_tracked == 0
+    assert torch.autograd.gradcheck(run, (x, *parameters.values()))
 
 
-def test_non_distributed_sync_batch_norm():
-    model = revert_sync_batchnorm(nn.Sequential(trained(nn.SyncBatchNorm(3)))).eval()
-    x = torch.randn(2, 3, 4, 4)
-    plain = model(x)
-    convert_to_abnn(model, alpha=0.0)
-    assert isinstance(model[0], BayesBatchNormXd)
-    assert torch.equal(model(x), plain)
-    convert_to_abnn(model, alpha=0.1)
-    assert not torch.equal(model(x), plain)
+def test_gradients_through_batch_statistics():
+    _, layer, x = build('BN2d', 0.3)
+    model = nn.Sequential(layer).double().train()
+
+    def run(x):
+        with hold_draw(model, Draw(0)):
+            return model(x)
+
+    assert torch.autograd.gradcheck(run, x.double().requires_grad_())
 
 
-@pytest.mark.parametrize('kind', ['BayesBN', 'BayesBN2d', 'BNL'])
-def test_usable_as_norm_cfg(kind):
-    name, layer = mmcv.cnn.build_norm_layer(dict(type=kind, alpha=0.25), 8, postfix=1)
-    assert name == 'bn1'
-    assert isinstance(layer, BayesBatchNorm2d)
-    assert layer.alpha == 0.25
+@pytest.mark.parametrize('name', ['IN1d', 'IN2d', 'IN3d', 'LN, three axes'])
+def test_a_sample_without_a_batch_axis(name):
+    reference, layer, x = build(name, 0.0)
+    assert torch.equal(layer(x[0]), reference(x[0]))
+    layer.set_noise(0.3, 'channel')
+    with hold_draw(layer, Draw(0)):
+        torch.testing.assert_close(layer(x[0]), layer(x)[0])
+
+
+@pytest.mark.parametrize('name', ['BN2d', 'IN2d, tracked'])
+def test_norm_eval_keeps_statistics_under_train(name):
+    reference, _, x = build(name, 0.0)
+    before = reference.running_mean.clone()
+    convert_to_abnn(nn.Sequential(reference), alpha=0.1, norm_eval=True)
+    reference.train()(x + 5)
+    assert torch.equal(reference.running_mean, before)
+    assert reference.num_batches_tracked == 0
+    convert_to_abnn(nn.Sequential(reference), alpha=0.1, norm_eval=False)
+    reference.train()(x + 5)
+    assert not torch.equal(reference.running_mean, before)
+
+
+@pytest.mark.parametrize('data_format', ['channel_first', 'channel_last'])
+def test_layer_norm_2d_is_a_layer_norm_of_each_pixel(data_format):
+    reference = trained(nn.LayerNorm(4))
+    layer = layers.BayesLayerNorm2d(4, alpha=0.0)
+    layer.load_state_dict(reference.state_dict())
+    x = batch(2, 5, 3, 4)  # pixels with channels last
+    given = x if data_format == 'channel_last' else x.permute(0, 3, 1, 2)
+
+    def pixels(output):
+        return output if data_format == 'channel_last' else output.permute(0, 2, 3, 1)
+
+    assert torch.equal(pixels(layer(given, data_format)), reference(x))
+    layer.set_noise(0.3, 'channel')
+    draw = Draw(0)
+    with hold_draw(nn.Sequential(layer), draw):
+        output = pixels(layer(given, data_format))
+    eps = 0.3 * torch.randn(1, 1, 4, generator=draw.generator('0'))
+    expected = (reference(x) - reference.bias) * (1 + eps) + reference.bias
+    torch.testing.assert_close(output, expected)
+
+
+def test_layer_norm_2d_checks_its_input():
+    with pytest.raises(ValueError, match='`x` must have 4 axes'):
+        layers.BayesLayerNorm2d(4)(batch(2, 4))
+    with pytest.raises(ValueError, match=r"`data_format` must be .* got 'nchw'"):
+        layers.BayesLayerNorm2d(4)(batch(2, 4, 3, 3), 'nchw')
+
+
+@pytest.mark.parametrize(
+    ('kind', 'plain', 'settings'),
+    [
+        ('BayesBN', 'BN', {}),
+        ('BNL', 'BN', {}),
+        ('BayesBN1d', 'BN1d', {}),
+        ('BayesBN2d', 'BN2d', {}),
+        ('BayesBN3d', 'BN3d', {}),
+        ('BayesSyncBN', 'SyncBN', {}),
+        ('BayesLN', 'LN', {}),
+        ('BayesLN2d', 'LN', {}),
+        ('BayesGN', 'GN', dict(num_groups=2)),
+        ('BayesIN', 'IN', AFFINE),
+        ('BayesIN1d', 'IN1d', AFFINE),
+        ('BayesIN2d', 'IN2d', AFFINE),
+        ('BayesIN3d', 'IN3d', AFFINE),
+    ],
+)
+def test_usable_as_norm_cfg_with_the_same_name_in_the_network(kind, plain, settings):
+    expected, counterpart = mmcv.cnn.build_norm_layer(dict(type=plain, **settings), 8, postfix=1)
+    cfg = dict(type=kind, alpha=0.25, noise_shape='element', requires_grad=False, **settings)
+    name, layer = mmcv.cnn.build_norm_layer(cfg, 8, postfix=1)
+    assert name == expected
+    assert isinstance(layer, (type(counterpart), nn.SyncBatchNorm))
+    assert (layer.alpha, layer.noise_shape) == (0.25, 'element')
+    assert {n: p.shape for n, p in layer.named_parameters()} == {
+        n: p.shape for n, p in counterpart.named_parameters()
+    }
+
+
+def test_group_norm_takes_its_sizes_in_every_way():
+    built = [
+        layers.BayesGroupNorm(2, 8),
+        layers.BayesGroupNorm(num_groups=2, num_channels=8),
+        layers.BayesGroupNorm(8, num_groups=2),
+        layers.BayesGroupNorm(2, num_channels=8),
+    ]
+    assert {(layer.num_groups, layer.num_channels) for layer in built} == {(2, 8)}
 
 
 @pytest.mark.parametrize(
@@ -152,9 +310,24 @@ def test_usable_as_norm_cfg(kind):
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
-        BayesBatchNorm2d(3, **arguments)
+        layers.BayesBatchNorm2d(3, **arguments)
 
 
-def test_alpha_of_a_wrong_type():
+@pytest.mark.parametrize(
+    ('layer', 'arguments'),
+    [
+        (layers.BayesLayerNorm, dict(elementwise_affine=False)),
+        (layers.BayesInstanceNorm2d, {}),
+        (layers.BayesGroupNorm, dict(num_groups=1, affine=False)),
+    ],
+)
+def test_a_layer_without_a_gain_is_rejected(layer, arguments):
+    with pytest.raises(ValueError, match=f'{layer.__name__} needs an affine part'):
+        layer(3, **arguments)
+
+
+def test_arguments_of_a_wrong_type_or_name():
     with pytest.raises(TypeError, match="`alpha` must be a number >= 0, got '0\\.1'"):
-        BayesBatchNorm2d(3, alpha='0.1')
+        layers.BayesBatchNorm2d(3, alpha='0.1')
+    with pytest.raises(TypeError, match='sigma'):
+        layers.BayesBatchNorm2d(3, sigma=0.1)

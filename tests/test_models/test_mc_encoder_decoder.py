@@ -8,7 +8,8 @@ from mmseg.structures import SegDataSample
 
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.members import MemberBank, applied, member_tensors
-from mmseg_abnn.models.layers import Draw, hold_draw
+from mmseg_abnn.models.layers import Draw, bayesian_layers, hold_draw
+from mmseg_abnn.models.segmentors import MCSegTTAModel
 
 
 def build(alpha=0.2, test_cfg=None):
@@ -194,3 +195,137 @@ def test_a_member_of_another_network_is_rejected():
 def test_bad_settings(setting, message):
     with pytest.raises(ValueError, match=message):
         build_segmentor(type='MCEncoderDecoder', test_cfg=dict(mode='whole', **setting))
+
+
+def test_a_window_that_covers_the_image_gives_the_whole_images_prediction(x):
+    whole = build(test_cfg=dict(mode='whole', num_samples=2))
+    slide = build(test_cfg=dict(mode='slide', crop_size=(64, 64), stride=(32, 32), num_samples=2))
+    data = samples(2, ori_shape=(32, 48))
+    expected = predict(whole, x, copy.deepcopy(data))
+    for got, want in zip(predict(slide, x, data), expected, strict=True):
+        torch.testing.assert_close(got.seg_logits.data, want.seg_logits.data)
+
+
+def test_windows_of_one_draw_show_no_seam(x):
+    # an image without structure, and a network that sees 1x1 pixels: only the noise could differ
+    # from window to window
+    model = build(0.3, dict(mode='slide', crop_size=(32, 32), stride=(16, 16), num_samples=1))
+    flat = torch.full((1, 3, 32, 96), 0.5)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3):
+                module.weight[..., [0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 2, 0, 2, 0, 1, 2]] = 0
+    (result,) = predict(model, flat, samples(1, ori_shape=(32, 96)))
+    logits = result.seg_logits.data
+    torch.testing.assert_close(logits, logits[:, :1, :1].expand_as(logits), rtol=1e-4, atol=1e-4)
+
+
+def test_the_base_network_counts_as_one_member(x):
+    test_cfg = dict(mode='whole', num_samples=2)
+    model = build(test_cfg={**test_cfg, 'include_base': True})
+    without = build(test_cfg=test_cfg)
+    members = [perturbed(model, 0), perturbed(model, 1)]
+    for network in (model, without):
+        network.set_members(members)
+    sampled = predict(without, x)
+    plain = predict(build_segmentor(), x, samples(2, ori_shape=(32, 48)))
+    for got, drawn, base in zip(predict(model, x), sampled, plain, strict=True):
+        p = drawn.seg_logits.data.softmax(0) * 2 / 3 + base.seg_logits.data.softmax(0) / 3
+        torch.testing.assert_close(got.seg_logits.data.softmax(0), p)
+        base_p = base.seg_logits.data.softmax(0)
+        entropy = -(base_p * base_p.log()).sum(0)
+        expected = drawn.uncertainty.expected_entropy[0] * 2 / 3 + entropy / 3
+        torch.testing.assert_close(got.uncertainty.expected_entropy[0], expected)
+
+
+def test_a_draw_for_each_image_depends_on_its_path_only(x):
+    model = build(test_cfg=dict(mode='whole', num_samples=2, draw_per_image=True))
+
+    def data(*paths):
+        return [samples(1, ori_shape=(32, 48), img_path=path)[0] for path in paths]
+
+    a, b = predict(model, x, data('a.png', 'b.png'))
+    b_first, a_second = predict(model, x.flip(0), data('b.png', 'a.png'))
+    torch.testing.assert_close(a_second.seg_logits.data, a.seg_logits.data)
+    torch.testing.assert_close(b_first.seg_logits.data, b.seg_logits.data)
+    (renamed,) = predict(model, x[:1], data('c.png'))
+    assert not torch.allclose(renamed.seg_logits.data, a.seg_logits.data)
+    with pytest.raises(ValueError, match=r'`test_cfg.draw_per_image` needs the `img_path`'):
+        predict(model, x, samples(2, ori_shape=(32, 48)))
+
+
+def test_a_failure_while_predicting_leaves_no_noise_behind(x):
+    model = build()
+    model.set_members([perturbed(model, 0)])
+    before = {n: t.clone() for n, t in model.state_dict().items()}
+    try:
+        predict(model, x[:, :2])  # a channel is missing
+    except RuntimeError as error:
+        # the traceback is alive here, as in an interactive session
+        assert all(la.held_noise is None for la in bayesian_layers(model).values())
+        assert 'channels' in str(error)  # noqa: PT017
+    else:
+        pytest.fail('an image of two channels was taken')
+    assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
+
+
+def test_test_time_augmentation_is_the_mean_over_the_views(x):
+    model = build(test_cfg=dict(mode='whole', num_samples=2))
+    tta = MCSegTTAModel(model)
+    views = []
+    for flip in (False, True):
+        data = samples(1, (32, 48), flip=flip, flip_direction='horizontal', img_path='a.png')
+        views.append(predict(model, x[:1].flip(-1) if flip else x[:1], data)[0])
+    (merged,) = tta.merge_preds([copy.deepcopy(views)])
+    p = sum(view.seg_logits.data.softmax(0) for view in views) / 2
+    torch.testing.assert_close(merged.seg_logits.data.softmax(0), p)
+    assert torch.equal(merged.pred_sem_seg.data[0], p.argmax(0))
+    expected = sum(view.uncertainty.expected_entropy for view in views) / 2
+    torch.testing.assert_close(merged.uncertainty.expected_entropy, expected)
+    assert not torch.allclose(views[0].seg_logits.data, views[1].seg_logits.data)
+
+
+def test_full_members_predict_with_one_network(x):
+    # trainable='all': three networks of their own, as in a deep ensemble
+    model = build(test_cfg=dict(mode='whole', num_samples=1))
+    size = sum(p.numel() for p in model.parameters())
+    data = samples(2, ori_shape=(32, 48))
+    states, mean = [], 0
+    for member in range(3):
+        network = copy.deepcopy(model)
+        generator = torch.Generator().manual_seed(member)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+            with hold_draw(network, Draw(0, member, 0)):
+                logits = network.encode_decode(x, [dict(img_shape=(32, 48))] * 2)
+        mean = mean + logits.softmax(1) / 3
+        states.append(dict(network.state_dict()))
+    model.set_members(states)
+    for i, sample in enumerate(predict(model, x, data)):
+        torch.testing.assert_close(sample.seg_logits.data.softmax(0), mean[i])
+    assert sum(p.numel() for p in model.parameters()) == size
+
+
+def test_cascades_sample_too(x):
+    head = dict(in_channels=64, in_index=3, channels=8, num_classes=NUM_CLASSES)
+    head.update(norm_cfg=dict(type='BN'), align_corners=False)
+    fcn = dict(type='FCNHead', num_convs=1, concat_input=False, **head)
+    ocr = dict(type='OCRHead', ocr_channels=8, **head)
+    changes = dict(num_stages=2, decode_head=[fcn, ocr], auxiliary_head=None)
+    plain = build_segmentor(type='CascadeEncoderDecoder', **changes)
+    data = samples(2, ori_shape=(32, 48))
+    expected = predict(plain, x, copy.deepcopy(data))
+    model = build_segmentor(
+        type='MCCascadeEncoderDecoder', test_cfg=dict(mode='whole', num_samples=2), **changes
+    )
+    convert_to_abnn(model, alpha=0.0)
+    for got, want in zip(predict(model, x, copy.deepcopy(data)), expected, strict=True):
+        torch.testing.assert_close(
+            got.seg_logits.data, want.seg_logits.data.log_softmax(0), rtol=1e-4, atol=1e-5
+        )
+    convert_to_abnn(model, alpha=0.3)
+    model.set_members([perturbed(model, 0), perturbed(model, 1)])
+    noisy = predict(model, x, copy.deepcopy(data))
+    assert not torch.allclose(noisy[0].seg_logits.data.exp(), expected[0].seg_logits.data.exp())
+    assert noisy[0].uncertainty.mutual_information.max() > 0

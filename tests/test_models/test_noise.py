@@ -4,7 +4,7 @@ from helpers import build_segmentor
 from torch import nn
 
 from mmseg_abnn.conversion import convert_to_abnn
-from mmseg_abnn.models.layers import Draw, bayesian_layers, hold_draw
+from mmseg_abnn.models.layers import Draw, DrawMemory, bayesian_layers, hold_draw, noise_off
 
 
 @pytest.fixture
@@ -76,3 +76,51 @@ def test_a_model_without_bayesian_layers_says_so():
         hold_draw(nn.Linear(2, 2), Draw(0)),
     ):
         pass
+
+
+def test_a_draw_for_each_sample_does_not_depend_on_the_batch(model, x):
+    draws = [Draw(0, image='a.png'), Draw(0, image='b.png')]
+    with torch.no_grad():
+        with hold_draw(model, draws):
+            both = model(x[:2])
+        for i, draw in enumerate(draws):
+            with hold_draw(model, [draw]):
+                torch.testing.assert_close(model(x[i : i + 1]), both[i : i + 1])
+    same = run(model, x[:1].expand(2, -1, -1, -1), 0)
+    assert torch.equal(same[0], same[1])
+    with torch.no_grad(), hold_draw(model, draws):
+        other = model(x[:1].expand(2, -1, -1, -1))
+    assert (other[0] - other[1]).abs().max() > 1e-4
+
+
+def test_a_draw_for_each_sample_needs_samples_on_axis_0(model, x):
+    draws = [Draw(0, image=str(i)) for i in range(3)]
+    message = 'has 2 entries on axis 0, but there are 3 images'
+    with pytest.raises(RuntimeError, match=message), hold_draw(model, draws):
+        model(x[:2])
+
+
+@pytest.mark.parametrize('noise_shape', ['channel', 'element'])
+def test_a_memory_changes_no_draw_and_keeps_noise_per_channel_only(model, x, noise_shape):
+    convert_to_abnn(model, alpha=0.3, noise_shape=noise_shape)
+    memory = DrawMemory()
+    layer = next(iter(bayesian_layers(model).values()))
+    objects = set()
+    for _ in range(2):
+        for index in range(2):
+            with torch.no_grad(), hold_draw(model, Draw(7, 0, index), memory):
+                objects.add(layer.held_noise)
+                remembered = model(x)
+            assert torch.equal(remembered, run(model, x, 7, 0, index))
+    assert len(objects) == (2 if noise_shape == 'channel' else 4)
+
+
+def test_noise_off_is_alpha_zero_and_ends(model, x):
+    noisy = run(model, x, 0)
+    with torch.no_grad(), noise_off(model):
+        plain = model(x)
+        assert torch.equal(plain, model(x))
+    with pytest.raises(ZeroDivisionError), noise_off(model):
+        raise ZeroDivisionError
+    assert torch.equal(run(model, x, 0), noisy)
+    assert (plain - noisy).abs().max() > 1e-4

@@ -40,6 +40,7 @@ class BayesianNorm(nn.Module):
         norm_eval: If True, ``train()`` does not switch the normalization to batch statistics:
             it keeps using, and does not change, the pretrained running statistics.
         asked_mode: The training mode that ``train()`` was last called with.
+        plain_class: The class of the layer before it was converted, None if it was built Bayesian.
         held_noise: The noise of the draw being held, None for fresh noise in every forward pass.
 
     Raises:
@@ -47,10 +48,13 @@ class BayesianNorm(nn.Module):
         TypeError: If ``alpha`` is not a number.
     """
 
+    SETTINGS = ('alpha', 'noise_shape', 'norm_eval', 'asked_mode', 'plain_class', 'held_noise')
+
     alpha: float = 0.0
     noise_shape: str = 'channel'
     norm_eval: bool = False
     asked_mode: bool = True
+    plain_class: type[nn.Module] | None = None
     held_noise: HeldNoise | None = None
     weight: nn.Parameter
     bias: Any  # a Parameter, or None

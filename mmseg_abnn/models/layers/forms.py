@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ...compat import batch_norm_xd, layer_norm_2d
+from ...compat import batch_norm_xd, layer_norm_2d, sync_batch_norm
 from .batch_norm import (
     BayesBatchNorm1d,
     BayesBatchNorm2d,
@@ -22,6 +22,7 @@ _FORMS: dict[type[nn.Module], type[BayesianNorm]] = {
     nn.BatchNorm3d: BayesBatchNorm3d,
     batch_norm_xd(): BayesBatchNormXd,
     nn.SyncBatchNorm: BayesSyncBatchNorm,
+    sync_batch_norm(): BayesSyncBatchNorm,
     nn.LayerNorm: BayesLayerNorm,
     nn.GroupNorm: BayesGroupNorm,
     nn.InstanceNorm1d: BayesInstanceNorm1d,
@@ -42,6 +43,8 @@ def plain_form(layer: BayesianNorm) -> type[nn.Module]:
     Raises:
         ValueError: If the layer is of a class that no plain one belongs to.
     """
+    if layer.plain_class is not None:
+        return layer.plain_class
     for plain, bayesian in bayesian_forms().items():
         if type(layer) is bayesian:
             return plain

@@ -140,7 +140,7 @@ def hold_draw(
     held = [name for name, layer in layers.items() if layer.held_noise is not None]
     if held:
         raise RuntimeError(f'a draw is held already, by {len(held)} layers (first: {held[0]})')
-    memory = memory or DrawMemory()
+    memory = DrawMemory() if memory is None else memory
     try:
         for name, layer in layers.items():
             if isinstance(draw, Draw):
