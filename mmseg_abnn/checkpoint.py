@@ -23,6 +23,9 @@ _NUMPY_GLOBALS = {
     for name in ('_reconstruct', 'scalar')
 } | {('numpy', 'dtype'), ('numpy', 'ndarray')}
 
+# OSError is what the archive in a file that was cut off gives
+_READ_ERRORS = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError)
+
 
 class Inert:
     """Stands for an object of a checkpoint that was not rebuilt; takes anything, does nothing."""
@@ -81,7 +84,15 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
         checkpoint = torch.load(
             path, map_location=map_location, pickle_module=_pickle_module, weights_only=False
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
+    # a file that was cut off is an OSError, of the archive in it
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        TypeError,
+    ) as error:
         raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint dictionary')

@@ -31,7 +31,7 @@ from mmseg_abnn.models.wrappers import unwrapped
 class MadeUpScenes(BaseDataset):
     """Eight random images of 32x32 pixels; some pixels are ignored, not equally many in each."""
 
-    METAINFO = dict(classes=tuple('abcde'))
+    METAINFO = dict(classes=tuple('abcde'))  # noqa: RUF012
 
     def __init__(self, ignore=True, **kwargs):
         self.ignore = ignore

@@ -85,6 +85,11 @@ def test_unreadable_files(tmp_path):
     (tmp_path / 'garbage.pth').write_bytes(b'not a checkpoint')
     with pytest.raises(ValueError, match='is not a readable checkpoint'):
         read_checkpoint(tmp_path / 'garbage.pth')
+    torch.save({'state_dict': {'weight': torch.ones(1000)}}, tmp_path / 'whole.pth')
+    whole = (tmp_path / 'whole.pth').read_bytes()
+    (tmp_path / 'cut_off.pth').write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match='is not a readable checkpoint'):
+        read_checkpoint(tmp_path / 'cut_off.pth')
     torch.save([1, 2], tmp_path / 'list.pth')
     with pytest.raises(ValueError, match='holds a list, not a checkpoint dictionary'):
         read_checkpoint(tmp_path / 'list.pth')

@@ -2,6 +2,8 @@ import json
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -94,3 +96,32 @@ def test_files_that_are_no_members(tmp_path):
     save_file({'a': torch.ones(1)}, foreign)
     with pytest.raises(ValueError, match='is not a member file'):
         load_member(foreign)
+
+
+def test_a_member_of_a_resnet_50_is_small(tmp_path):
+    cfg = Config.fromstring(
+        "_base_ = 'mmseg::deeplabv3plus/deeplabv3plus_r50-d8_4xb2-40k_cityscapes-512x1024.py'\n"
+        "custom_imports = dict(imports=['mmseg.models'])",
+        '.py',
+    )
+    cfg.model.update(type='MCEncoderDecoder', pretrained=None)
+    network = MODELS.build(cfg.model)
+    base = {n: t.clone() for n, t in network.state_dict().items()}
+    torch.save({'state_dict': base}, tmp_path / 'base.pth')
+    report = convert_to_abnn(network)
+    path = tmp_path / 'member_0.safetensors'
+    facts = dict(base_hash=state_hash(base), config=cfg.to_dict())
+    save_member(str(path), member_tensors(network, base), facts)
+    assert report.num_trainable > 50_000
+    assert path.stat().st_size < 0.005 * (tmp_path / 'base.pth').stat().st_size
+
+    # three members: one copy of the network, and three banks of what they trained
+    members = [load_member(str(path))[0] for _ in range(3)]
+    network.set_members(members)
+    tensors = {t.data_ptr(): t for t in (*network.parameters(), *network.buffers())}
+    statistics = sum(
+        t.numel() for n, t in base.items() if n not in dict(network.named_parameters())
+    )
+    constants = sum(b.numel() for b in network.data_preprocessor.buffers())
+    expected = report.num_parameters + statistics + constants + 3 * report.num_trainable
+    assert sum(t.numel() for t in tensors.values()) == expected

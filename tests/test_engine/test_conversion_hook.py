@@ -93,7 +93,7 @@ def test_parameters_that_the_optimizer_does_not_know(tmp_path, base):
         'optim_wrapper.constructor': 'WithoutFrozen',
         'model.decode_head.norm_cfg.requires_grad': False,
     }
-    with pytest.raises(ValueError, match='the optimizer does not know 12 of the .* tensors'):
+    with pytest.raises(ValueError, match=r'does not know 20 of the 66 parameter tensors'):
         train(small_config(tmp_path, base, **changes))
 
 
@@ -191,10 +191,13 @@ def test_bfloat16_autocast_stays_close(tmp_path, base, base_state):
     full, _ = train(small_config(tmp_path / 'a', **settings))
     changes = {'optim_wrapper.type': 'CPUAmpOptimWrapper'}
     half, _ = train(small_config(tmp_path / 'b', **settings, **changes))
-    name = 'decode_head.aspp_modules.0.bn.weight'
-    step = full.model.state_dict()[name] - base_state[name]
-    other = half.model.state_dict()[name] - base_state[name]
-    assert (step - other).norm() < 0.1 * step.norm()
+
+    def step(runner):
+        state = runner.model.state_dict()
+        return torch.cat([(state[n] - base_state[n]).flatten() for n in moved(full, base_state)])
+
+    # bfloat16 has 8 bits of precision, 0.4% per operation
+    assert 0 < (step(full) - step(half)).norm() < 0.05 * step(full).norm()
 
 
 def test_a_compiled_training_step_equals_the_plain_one(tmp_path, base):

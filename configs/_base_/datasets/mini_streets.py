@@ -11,24 +11,31 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
-test_pipeline = [
+# what is packed in a test: MMSegmentation's own keys, and the split that an image comes from
+meta_keys = (
+    'img_path',
+    'seg_map_path',
+    'ori_shape',
+    'img_shape',
+    'pad_shape',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+    'reduce_zero_label',
+    'split',
+)
+load_annotations = dict(type='LoadOODAnnotations', keep_ood=True)
+pack_inputs = dict(type='PackSegInputs', meta_keys=meta_keys)
+test_pipeline = [dict(type='LoadImageFromFile'), load_annotations, pack_inputs]
+tta_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadOODAnnotations', keep_ood=True),
     dict(
-        type='PackSegInputs',
-        # MMSegmentation's own keys, and the split that an image comes from
-        meta_keys=(
-            'img_path',
-            'seg_map_path',
-            'ori_shape',
-            'img_shape',
-            'pad_shape',
-            'scale_factor',
-            'flip',
-            'flip_direction',
-            'reduce_zero_label',
-            'split',
-        ),
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [load_annotations],
+            [pack_inputs],
+        ],
     ),
 ]
 train_dataloader = dict(

@@ -1,0 +1,271 @@
+"""Fine-tuning members: one by one, again, after a crash, with everything trained."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from tool_runner import ABNN_CONFIG, ROOT, SMALL, data_options, run, run_tool, succeeded
+
+from mmseg_abnn.checkpoint import read_checkpoint
+from mmseg_abnn.members import load_member, state_hash
+
+MEMBERS = 3
+ITERATIONS = 8
+
+
+def training(base, data, **options):
+    """Return the options of a training of three members with random augmentations in a worker."""
+    settings = dict(data_options(data), load_from=base, num_members=MEMBERS)
+    settings['train_cfg.max_iters'] = settings['train_cfg.val_interval'] = ITERATIONS
+    settings['param_scheduler.0.end'] = ITERATIONS
+    settings['train_dataloader.num_workers'] = 1
+    return {**settings, **options}
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(tmp_path_factory, base, data):
+    work_dir = tmp_path_factory.mktemp('uninterrupted') / 'run'
+    arguments = (ABNN_CONFIG, '--work-dir', work_dir)
+    succeeded(run_tool('train.py', *arguments, options=training(base, data)))
+    return work_dir
+
+
+def same_members(one, other, count=MEMBERS):
+    names = [f'member_{m}.safetensors' for m in range(count)]
+    return [(one / name).read_bytes() == (other / name).read_bytes() for name in names]
+
+
+def kill_in_member_1(work_dir, base, data):
+    """Start a training and kill it with SIGKILL between two checkpoints of its second member."""
+    settings = {**SMALL, **training(base, data)}
+    command = [sys.executable, ROOT / 'tools/train.py', ABNN_CONFIG, '--work-dir', work_dir]
+    command += ['--cfg-options', *(f'{key}={value}' for key, value in settings.items())]
+    with open(work_dir.parent / 'killed.log', 'w') as log:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env={**os.environ, 'CUDA_VISIBLE_DEVICES': ''},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        last = work_dir / 'member_1/last_checkpoint'
+        start = time.monotonic()
+        while not (last.exists() and last.read_text().endswith(('iter_3.pth', 'iter_4.pth'))):
+            assert process.poll() is None, (work_dir.parent / 'killed.log').read_text()[-2000:]
+            assert time.monotonic() - start < 300, 'member 1 was never reached'
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return process.returncode
+
+
+def test_killed_and_resumed_members_equal_uninterrupted_ones(uninterrupted, base, data, tmp_path):
+    work_dir = tmp_path / 'run'
+    assert kill_in_member_1(work_dir, base, data) == -signal.SIGKILL
+    assert (work_dir / 'member_0.safetensors').exists()
+    assert not (work_dir / 'member_1.safetensors').exists()
+    arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--resume')
+    result = succeeded(run_tool('train.py', *arguments, options=training(base, data)))
+    printed = result.stdout + result.stderr
+    assert 'Member 0 of 3 is finished' in printed
+    assert 'Advance dataloader' in printed  # member 1 went on, and did not start again
+    assert same_members(work_dir, uninterrupted) == [True] * MEMBERS
+    ensembles = [
+        read_checkpoint(path / 'abnn.pth')['members'] for path in (work_dir, uninterrupted)
+    ]
+    for one, other in zip(*ensembles, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in other)
+
+
+def test_a_checkpoint_that_was_cut_off_is_not_used(uninterrupted, base, data, tmp_path):
+    work_dir = tmp_path / 'run'
+    work_dir.mkdir()
+    for m in (0, 2):
+        name = f'member_{m}.safetensors'
+        (work_dir / name).write_bytes((uninterrupted / name).read_bytes())
+    broken = work_dir / 'member_1/iter_5.pth'
+    broken.parent.mkdir()
+    broken.write_bytes((uninterrupted / f'member_1/iter_{ITERATIONS}.pth').read_bytes()[:5000])
+    (work_dir / 'member_1/last_checkpoint').write_text(str(broken))
+    arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--resume')
+    result = succeeded(run_tool('train.py', *arguments, options=training(base, data)))
+    assert 'Starting again, there is no whole checkpoint' in result.stdout + result.stderr
+    assert same_members(work_dir, uninterrupted) == [True] * MEMBERS
+
+
+def test_members_of_separate_jobs_are_merged(uninterrupted, base, data, tmp_path):
+    work_dir = tmp_path / 'run'
+    arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--member')
+    # another number of workers gives the same augmentations
+    options = training(base, data, **{'train_dataloader.num_workers': 0})
+    result = succeeded(run_tool('train.py', *arguments, 2, options=options))
+    assert [p.name for p in work_dir.glob('*.safetensors')] == ['member_2.safetensors']
+    assert not (work_dir / 'abnn.pth').exists()
+    result = succeeded(run_tool('train.py', *arguments, 2, options=options))
+    assert 'Member 2 of 3 is finished' in result.stdout + result.stderr
+    assert 'Iter(train)' not in result.stdout + result.stderr
+    tensors, facts = load_member(str(work_dir / 'member_2.safetensors'))
+    expected, others = load_member(str(uninterrupted / 'member_2.safetensors'))
+    assert facts == others
+    assert all(torch.equal(tensors[name], value) for name, value in expected.items())
+
+    paths = [uninterrupted / 'member_0.safetensors', uninterrupted / 'member_1.safetensors']
+    paths.append(work_dir / 'member_2.safetensors')
+    tool = [sys.executable, ROOT / 'tools/misc/merge_members.py', base]
+    succeeded(run([*tool, *paths, '--out', tmp_path / 'merged/abnn.pth']))
+    merged = read_checkpoint(tmp_path / 'merged/abnn.pth')
+    whole = read_checkpoint(uninterrupted / 'abnn.pth')
+    assert merged['meta'] == whole['meta']
+    assert merged['state_dict'].keys() == whole['state_dict'].keys()
+    for one, other in zip(merged['members'], whole['members'], strict=True):
+        assert all(torch.equal(one[name], value) for name, value in other.items())
+
+    again = run([*tool, paths[0], paths[0], '--out', tmp_path / 'twice.pth'])
+    assert again.returncode != 0
+    assert 'it is the same member twice' in again.stderr
+    assert not (tmp_path / 'twice.pth').exists()
+
+
+def test_finished_members_are_not_mixed_with_other_settings(uninterrupted, base, data):
+    options = training(base, data, **{'custom_hooks.0.alpha': 0.3})
+    arguments = (ABNN_CONFIG, '--work-dir', uninterrupted)
+    result = run_tool('train.py', *arguments, options=options)
+    assert result.returncode != 0
+    error = next(line for line in result.stderr.splitlines() if line.startswith('ValueError'))
+    assert 'was fine-tuned with other settings: delete it, or choose another --work-dir' in error
+    assert 'custom_hooks' in error
+    assert '0.3' in error
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'options', 'message'),
+    [
+        (('--member', 3), {}, 'the member must be between 0 and 2, got 3'),
+        (('--member', -1), {}, 'the member must be between 0 and 2, got -1'),
+        ((), {'custom_hooks': '[]'}, 'an ABNN needs `custom_hooks` with `ABNNConversionHook`'),
+    ],
+)
+def test_unusable_requests(base, data, tmp_path, arguments, options, message):
+    settings = training(base, data, **options)
+    command = (ABNN_CONFIG, '--work-dir', tmp_path, *arguments)
+    result = run_tool('train.py', *command, options=settings)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert 'Iter(train)' not in result.stdout + result.stderr
+
+
+def test_what_a_member_file_says(uninterrupted, base):
+    state = read_checkpoint(base)['state_dict']
+    _, facts = load_member(str(uninterrupted / 'member_1.safetensors'))
+    assert facts['base_hash'] == state_hash(state)
+    assert (facts['alpha'], facts['noise_shape']) == (0.15, 'channel')
+    assert facts['config']['custom_hooks'][0]['alpha'] == 0.15
+    assert facts['config']['train_cfg']['max_iters'] == ITERATIONS
+    assert str(Path(ROOT)) not in json.dumps(facts['config']['model'])
+
+
+def test_full_members(base, data, tmp_path):
+    work_dir = tmp_path / 'run'
+    options = training(base, data, num_members=1, **{'custom_hooks.0.trainable': 'all'})
+    arguments = (ABNN_CONFIG, '--work-dir', work_dir)
+    succeeded(run_tool('train.py', *arguments, options=options))
+    state = read_checkpoint(base)['state_dict']
+    tensors, _ = load_member(str(work_dir / 'member_0.safetensors'))
+    statistics = ('running_mean', 'running_var', 'num_batches_tracked')
+    assert set(tensors) == {name for name in state if not name.endswith(statistics)}
+    assert not torch.equal(tensors['backbone.stem.0.weight'], state['backbone.stem.0.weight'])
+    command = (ABNN_CONFIG, work_dir / 'abnn.pth', '--work-dir', tmp_path / 'test')
+    succeeded(run_tool('test.py', *command, options=data_options(data)))
+    metrics = json.loads((tmp_path / 'test/metrics.json').read_text())
+    assert 0 <= metrics['mIoU'] <= 100
+
+
+def test_a_moving_average_is_what_is_stored(base, data, tmp_path):
+    config = tmp_path / 'ema.py'
+    hook = "dict(type='EMAHook', momentum=0.1)"
+    conversion = Config.fromfile(ABNN_CONFIG).custom_hooks[0]
+    config.write_text(
+        f'_base_ = {str(ABNN_CONFIG)!r}\ncustom_hooks = [{hook}, {dict(conversion)}]\n'
+    )
+    work_dir = tmp_path / 'run'
+    options = training(base, data, num_members=1)
+    succeeded(run_tool('train.py', config, '--work-dir', work_dir, options=options))
+    tensors, _ = load_member(str(work_dir / 'member_0.safetensors'))
+    # MMEngine's checkpoint holds the average as `state_dict`, and the last weights beside it
+    checkpoint = read_checkpoint(work_dir / f'member_0/iter_{ITERATIONS}.pth')
+    last = checkpoint['ema_state_dict']
+    for name, value in tensors.items():
+        assert torch.equal(value, checkpoint['state_dict'][name]), name
+    assert any(not torch.equal(value, last[f'module.{name}']) for name, value in tensors.items())
+
+
+def test_test_time_augmentation(uninterrupted, data, tmp_path):
+    figures = {}
+    for name, flags in (('plain', []), ('tta', ['--tta'])):
+        work_dir, out = tmp_path / name, tmp_path / name / 'maps'
+        command = (ABNN_CONFIG, uninterrupted / 'abnn.pth', '--work-dir', work_dir, '--out', out)
+        succeeded(run_tool('test.py', *command, *flags, options=data_options(data)))
+        figures[name] = json.loads((work_dir / 'metrics.json').read_text())
+    assert figures['tta']['num_images'] == figures['plain']['num_images'] == 7
+    assert figures['tta']['mIoU'] != figures['plain']['mIoU']
+    # the maps that were measured and saved are those of the mean over both views: the same
+    # network sees a flipped image the same way
+    plain, tta = (
+        np.load(next((tmp_path / name / 'maps').rglob('*_entropy.npy'))) for name in figures
+    )
+    assert plain.shape == tta.shape == (64, 128)
+    assert 0 < np.abs(plain - tta).mean() < 0.5
+
+
+@pytest.mark.parametrize(('tool', 'extra'), [('train', ()), ('test', ('abnn.pth',))])
+def test_slurm_scripts_start_the_tools_by_srun(tmp_path, tool, extra):
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$RECORD"\necho "$PYTHONPATH" >> "$RECORD"\n')
+    srun.chmod(0o755)
+    script = ROOT / f'tools/slurm_{tool}.sh'
+    record = tmp_path / 'record'
+    environment = dict(
+        PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}',
+        RECORD=str(record),
+        GPUS='8',
+        GPUS_PER_NODE='4',
+        CPUS_PER_TASK='6',
+        SRUN_ARGS='--qos high --exclusive',
+    )
+    command = [script, 'gpu', 'my job', 'config.py', *extra, '--work-dir', 'a folder']
+    succeeded(run(command, **environment))
+    lines = record.read_text().splitlines()
+    assert lines[:-1] == [
+        '--partition=gpu',
+        '--job-name=my job',
+        '--gres=gpu:4',
+        '--ntasks=8',
+        '--ntasks-per-node=4',
+        '--cpus-per-task=6',
+        '--kill-on-bad-exit=1',
+        '--qos',
+        'high',
+        '--exclusive',
+        'python',
+        '-u',
+        str(ROOT / f'tools/{tool}.py'),
+        'config.py',
+        *extra,
+        '--launcher',
+        'slurm',
+        '--work-dir',
+        'a folder',
+    ]
+    assert Path(lines[-1].split(os.pathsep)[0]).resolve() == ROOT
+    usage = run([script, 'gpu'])
+    assert usage.returncode == 2
+    assert f'slurm_{tool}.sh PARTITION JOB_NAME CONFIG' in usage.stderr
