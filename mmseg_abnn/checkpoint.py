@@ -84,15 +84,7 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
         checkpoint = torch.load(
             path, map_location=map_location, pickle_module=_pickle_module, weights_only=False
         )
-    # a file that was cut off is an OSError, of the archive in it
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        TypeError,
-    ) as error:
+    except _READ_ERRORS as error:
         raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint dictionary')

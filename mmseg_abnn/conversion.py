@@ -139,7 +139,9 @@ def convert_to_abnn(
     Each layer keeps its identity: the module object, its parameters, buffers and hooks stay the
     same, only its class changes to the Bayesian subclass. So optimizers, checkpoints and
     references held elsewhere stay valid, and with ``alpha=0`` every output is unchanged, bit for
-    bit. Converting again only renews the settings. :func:`revert_abnn` is the way back.
+    bit (freezing alone, without conversion, can move the last bits: PyTorch chooses some matrix
+    products by ``requires_grad``; among MMSegmentation's models MaskFormer shows it). Converting
+    again only renews the settings. :func:`revert_abnn` is the way back.
 
     Args:
         model: Any module; one that ``torch.compile`` or DistributedDataParallel wraps is

@@ -1,0 +1,410 @@
+"""Convert one config of every model family that MMSegmentation has, and check the networks.
+
+The families are the folders of MMSegmentation's installed configs. Nothing is downloaded.
+"""
+
+import argparse
+import importlib
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import mmseg
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DefaultScope
+from mmseg.models.segmentors import BaseSegmentor
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from mmseg_abnn import Draw, convert_to_abnn, hold_draw
+from mmseg_abnn.models.layers import bayesian_layers
+
+CONFIGS = Path(mmseg.__file__).parent / '.mim/configs'
+ALPHA = 0.1
+# an output has moved if it changes by more than this share of its own size; rounding is 1e-6 of it
+CLEARLY = 1e-3
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family is represented.
+
+    Attributes:
+        config: The config file; of those that are alike, the one with the smallest network.
+        overrides: Settings of the model that make it smaller, or independent of downloads.
+        size: Height and width of the image.
+    """
+
+    config: str
+    overrides: dict[str, Any] = field(default_factory=dict)
+    size: int = 64
+
+
+_VIT_OF_4 = {'backbone.num_layers': 4, 'backbone.out_indices': (0, 1, 2, 3)}
+_STABLE_DIFFUSION = 'backbone.diffusion_cfg.params'
+
+FAMILIES = {
+    'ann': Family('ann_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'apcnet': Family('apcnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'beit': Family(
+        'beit-base_upernet_8xb2-160k_ade20k-640x640.py',
+        {'backbone.img_size': (64, 64), **_VIT_OF_4},
+    ),
+    'bisenetv1': Family('bisenetv1_r18-d32_4xb4-160k_cityscapes-1024x1024.py'),
+    'bisenetv2': Family('bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py'),
+    'ccnet': Family('ccnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'cgnet': Family('cgnet_fcn_4xb4-60k_cityscapes-680x680.py'),
+    'convnext': Family('convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py'),
+    'danet': Family('danet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'ddrnet': Family('ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py'),
+    'deeplabv3': Family('deeplabv3_r18-d8_4xb2-80k_cityscapes-512x1024.py'),
+    'deeplabv3plus': Family('deeplabv3plus_r18-d8_4xb2-80k_cityscapes-512x1024.py'),
+    'dmnet': Family('dmnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'dnlnet': Family('dnl_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'dpt': Family('dpt_vit-b16_8xb2-160k_ade20k-512x512.py', _VIT_OF_4),
+    'dsdl': Family('cityscapes.py'),
+    'emanet': Family('emanet_r50-d8_4xb2-80k_cityscapes-512x1024.py'),
+    'encnet': Family('encnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'erfnet': Family('erfnet_fcn_4xb4-160k_cityscapes-512x1024.py'),
+    'fastfcn': Family('fastfcn_r50-d32_jpu_enc_4xb2-80k_cityscapes-512x1024.py'),
+    'fastscnn': Family('fast_scnn_8xb4-160k_cityscapes-512x1024.py'),
+    'fcn': Family('fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py'),
+    'gcnet': Family('gcnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'hrnet': Family('fcn_hr18s_4xb2-40k_cityscapes-512x1024.py'),
+    'icnet': Family('icnet_r18-d8_4xb2-80k_cityscapes-832x832.py'),
+    'isanet': Family('isanet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'knet': Family('knet-s3_r50-d8_fcn_8xb2-adamw-80k_ade20k-512x512.py'),
+    'mae': Family(
+        'mae-base_upernet_8xb2-amp-160k_ade20k-512x512.py',
+        {'backbone.img_size': (64, 64), **_VIT_OF_4},
+    ),
+    'mask2former': Family('mask2former_r50_8xb2-90k_cityscapes-512x1024.py'),
+    'maskformer': Family('maskformer_r50-d32_8xb2-160k_ade20k-512x512.py'),
+    'mobilenet_v2': Family('mobilenet-v2-d8_fcn_4xb2-80k_cityscapes-512x1024.py'),
+    # its head pools windows of 49 x 49 at an eighth of the image's size
+    'mobilenet_v3': Family('mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024.py', size=400),
+    'nonlocal_net': Family('nonlocal_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'ocrnet': Family('ocrnet_hr18s_4xb2-40k_cityscapes-512x1024.py'),
+    'pidnet': Family('pidnet-s_2xb6-120k_1024x1024-cityscapes.py'),
+    'point_rend': Family('pointrend_r50_4xb2-80k_cityscapes-512x1024.py'),
+    'poolformer': Family('fpn_poolformer_s12_8xb4-40k_ade20k-512x512.py'),
+    'psanet': Family('psanet_r50-d8_4xb4-80k_ade20k-512x512.py'),
+    'pspnet': Family('pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py'),
+    'resnest': Family(
+        'resnest_s101-d8_fcn_4xb2-80k_cityscapes-512x1024.py', {'backbone.depth': 50}
+    ),
+    'san': Family(
+        'san-vit-b16_voc12aug-640x640.py',
+        {
+            'text_encoder.num_layers': 2,
+            'text_encoder.templates': ['a photo of a {}.'],
+            # else it computes the embeddings of the class names once, with whatever draw is held
+            'text_encoder.cache_feature': False,
+        },
+    ),
+    'segformer': Family('segformer_mit-b0_8xb2-160k_ade20k-512x512.py'),
+    'segmenter': Family('segmenter_vit-t_mask_8xb1-160k_ade20k-512x512.py'),
+    'segnext': Family('segnext_mscan-t_1xb16-adamw-160k_ade20k-512x512.py'),
+    'sem_fpn': Family('fpn_r50_4xb2-80k_cityscapes-512x1024.py'),
+    'setr': Family('setr_vit-l_naive_8xb1-80k_cityscapes-768x768.py', _VIT_OF_4),
+    'stdc': Family('stdc1_4xb12-80k_cityscapes-512x1024.py'),
+    'swin': Family('swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py'),
+    'twins': Family('twins_pcpvt-s_fpn_fpnhead_8xb4-80k_ade20k-512x512.py'),
+    'unet': Family('unet-s5-d16_fcn_4xb4-40k_drive-64x64.py'),
+    'upernet': Family('upernet_r18_4xb2-40k_cityscapes-512x1024.py'),
+    'vit': Family('vit_deit-s16-ln_mln_upernet_8xb2-160k_ade20k-512x512.py', _VIT_OF_4),
+    'vpd': Family(
+        'vpd_sd_4xb8-25k_nyu-480x480.py',
+        {
+            'backbone.diffusion_cfg.checkpoint': None,
+            'backbone.pad_shape': 64,
+            f'{_STABLE_DIFFUSION}.cond_stage_config.target': 'torch.nn.Identity',
+            f'{_STABLE_DIFFUSION}.first_stage_config.params.ddconfig.ch': 32,
+            f'{_STABLE_DIFFUSION}.unet_config.params.model_channels': 32,
+            'decode_head.in_channels': [32, 64, 128, 128],
+        },
+    ),
+}
+
+# what a family needs beyond PyTorch and the OpenMMLab packages that this project installs
+NEEDS = {
+    'ccnet': 'mmcv.ops',
+    'convnext': 'mmpretrain.models',
+    'mask2former': 'mmdet.models',
+    'maskformer': 'mmdet.models',
+    'point_rend': 'mmcv.ops',
+    'poolformer': 'mmpretrain.models',
+    'psanet': 'mmcv.ops',
+    'san': 'mmcv.ops',
+    'vpd': 'ldm.models.diffusion.ddpm',
+}
+
+INTRO = """\
+# Model families
+
+MMSegmentation {version} has configs of {count} model families. One network of each was built, with
+random weights and with normalization layers as if they were trained, and converted with
+`convert_to_abnn`. 'ok' means that
+
+- with alpha = 0 all outputs, those of the auxiliary heads too, are the same as before, bit for bit;
+- with alpha = {alpha} every output moves, two draws give different outputs, and one draw gives the
+  same outputs twice.
+
+The table is made by
+
+    python tools/analysis_tools/convert_families.py --out docs/families.md
+
+and `tests/test_families.py` compares its rows with what the installed packages give. The Bayesian
+form of SyncBN is `BayesBatchNormXd` here, of what MMEngine makes of SyncBN where training is not
+distributed. The conversion's report names every normalization layer that is left alone, with the
+reason. 'remarks' gives their number, the number of Bayesian layers that testing does not use (in
+branches for training, for instance), and the settings of the model that were changed to make it
+small.
+
+Some families need what this project does not install, see 'needs': `mmcv.ops` are the compiled
+operators of MMCV, which the wheels of onedl-mmcv on PyPI do not hold (`mmdet` needs them too), and
+`ldm` is Stable Diffusion. Where that is missing, the tool says so and the tests skip the family.
+
+Conversion freezes what it does not train, and freezing a weight can by itself change the last bits
+of PyTorch's matrix products: it does so in MaskFormer. The outputs are therefore compared with
+those of the network with frozen weights. SegNeXt draws random numbers of its own in every forward
+pass (`rand_init` of its head), with or without conversion: they are seeded alike here, and without
+that two passes of one draw differ. SAN keeps the embeddings of the class names from its first
+forward pass, with the noise of the draw that was held then, unless `cache_feature=False` is set.
+
+"""
+COLUMNS = ('family', 'config', 'segmentor', 'Bayesian layers', 'remarks', 'needs', 'result')
+
+
+@dataclass
+class FamilyResult:
+    """What became of one family.
+
+    Attributes:
+        family: Its name.
+        segmentor: Class name of the network.
+        layers: Number of Bayesian layers by class name.
+        left_alone: Number of normalization layers that were not converted, by reason.
+        idle: Number of Bayesian layers that neither testing nor the auxiliary heads use.
+        not_built: What is missing to build the network, empty if it was built.
+    """
+
+    family: str
+    segmentor: str = ''
+    layers: dict[str, int] = field(default_factory=dict)
+    left_alone: dict[str, int] = field(default_factory=dict)
+    idle: int = 0
+    not_built: str = ''
+
+    def row(self) -> str:
+        """Return the row of the table."""
+        family = FAMILIES[self.family]
+        remarks = [f'{n} left alone: {reason}' for reason, n in self.left_alone.items()]
+        if self.idle:
+            remarks.append(f'{self.idle} unused in testing')
+        remarks += [f'`{key}={value}`' for key, value in family.overrides.items()]
+        cells = (
+            self.family,
+            family.config,
+            self.segmentor,
+            ', '.join(f'{n} {kind}' for kind, n in self.layers.items()),
+            '; '.join(remarks),
+            _package(NEEDS.get(self.family, '')),
+            f'not built: {self.not_built}' if self.not_built else 'ok',
+        )
+        return _row(cells)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f'| {" | ".join(cells)} |'
+
+
+def _package(module: str) -> str:
+    name = module if module == 'mmcv.ops' else module.partition('.')[0]
+    return f'`{name}`' if name else ''
+
+
+def installed_families() -> set[str]:
+    """Return the names of the families that the installed MMSegmentation has configs of."""
+    return {path.parent.name for path in CONFIGS.glob('*/*.py')} - {'_base_'}
+
+
+def import_error(module: str) -> str:
+    """Return why ``module`` cannot be imported, an empty string if it can."""
+    try:
+        importlib.import_module(module)
+    # torchvision beside another build of PyTorch raises RuntimeError, version checks AssertionError
+    except (ImportError, RuntimeError, AssertionError) as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ''
+
+
+def build(name: str) -> nn.Module:
+    """Build the network of a family, with seeded weights, frozen, in evaluation mode.
+
+    Raises:
+        Exception: Of any type, if the network needs a package that is not installed.
+    """
+    family = FAMILIES[name]
+    cfg = Config.fromfile(CONFIGS / name / family.config)
+    cfg.merge_from_dict({f'model.{key}': value for key, value in family.overrides.items()})
+    _drop_checkpoints(cfg.model)
+    with TemporaryDirectory() as folder:
+        if name == 'vpd':  # reads embeddings of the class names while it is built
+            cfg.model.backbone.class_embed_path = f'{folder}/embeddings.pth'
+            torch.save(torch.randn(3, 768), cfg.model.backbone.class_embed_path)
+        model = MODELS.build(cfg.model)
+    model = revert_sync_batchnorm(model)  # as the Runner does without a launcher
+    _randomize(model)
+    # conversion freezes weights, which alone may change the last bits: see the page's text
+    return model.requires_grad_(False).eval()
+
+
+def _drop_checkpoints(cfg: Any) -> None:
+    if isinstance(cfg, dict):
+        for key in {'pretrained', 'init_cfg'} & set(cfg):
+            cfg[key] = None
+        cfg = cfg.values()
+    elif not isinstance(cfg, (list, tuple)):
+        return
+    for value in cfg:
+        _drop_checkpoints(value)
+
+
+def _randomize(model: nn.Module) -> None:
+    # as if trained: untrained gains and scales of residual branches of 0 would hide the noise
+    ranges = {
+        'weight': (0.5, 1.5),
+        'bias': (-0.5, 0.5),
+        'running_mean': (-0.5, 0.5),
+        'running_var': (0.5, 2.0),
+    }
+    for module in model.modules():
+        is_norm = 'norm' in type(module).__name__.lower()
+        tensors = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+        for name, tensor in tensors:
+            if is_norm and name in ranges:
+                tensor.data.uniform_(*ranges[name])
+            elif isinstance(tensor, nn.Parameter) and tensor.dim() > 1:
+                tensor.data.normal_(0, tensor[0].numel() ** -0.5)
+
+
+@torch.no_grad()
+def outputs(model: BaseSegmentor, image: Tensor) -> list[Tensor]:
+    """Return the logits (or depths) of ``image``, and the outputs of the auxiliary heads."""
+    torch.manual_seed(0)  # SegNeXt draws random numbers at every forward pass
+    size = tuple(image.shape[2:])
+    metas = [dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape', 'batch_input_shape'), size)]
+    found = [model.encode_decode(image, metas)]
+    heads = getattr(model, 'auxiliary_head', None)
+    if heads is None:
+        return found
+    features = model.extract_feat(image)
+    for head in heads if isinstance(heads, nn.ModuleList) else [heads]:
+        output = head(features)
+        found += output if isinstance(output, (list, tuple)) else [output]
+    return found
+
+
+def _equal(some: list[Tensor], others: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+def _moved(some: list[Tensor], others: list[Tensor]) -> bool:
+    pairs = zip(some, others, strict=True)
+    return all(bool((a - b).norm() > CLEARLY * b.norm()) for a, b in pairs)
+
+
+def check_family(name: str) -> FamilyResult:
+    """Build the network of a family, convert it, and check what the conversion promises.
+
+    Returns:
+        What was converted; or, where what the family needs (see ``NEEDS``) cannot be imported,
+        why the network cannot be built.
+
+    Raises:
+        RuntimeError: If the converted network does not do what it should.
+        Exception: Of any type, if building or converting fails though nothing is missing.
+    """
+    with torch.random.fork_rng(devices=[]), DefaultScope.overwrite_default_scope('mmseg'):
+        torch.manual_seed(0)
+        try:
+            model = build(name)
+        except Exception:
+            missing = import_error(NEEDS[name]) if name in NEEDS else ''
+            if not missing:
+                raise
+            return FamilyResult(name, not_built=missing)
+        image = torch.randn(1, 3, FAMILIES[name].size, FAMILIES[name].size)
+        return _check(name, model, image)
+
+
+def _check(name: str, model: nn.Module, image: Tensor) -> FamilyResult:
+    plain = outputs(model, image)
+    report = convert_to_abnn(model, alpha=0.0)
+    without_noise = outputs(model, image)
+    convert_to_abnn(model, alpha=ALPHA)
+    layers = bayesian_layers(model)
+    idle = set(layers.values())
+    hooks = [la.register_forward_hook(lambda la, *_: idle.discard(la)) for la in layers.values()]
+    with hold_draw(model, Draw(seed=0)):
+        first, again = outputs(model, image), outputs(model, image)
+    for hook in hooks:
+        hook.remove()
+    with hold_draw(model, Draw(seed=1)):
+        second = outputs(model, image)
+    promises = {
+        'the outputs are finite': all(bool(output.isfinite().all()) for output in plain),
+        'alpha = 0 changes nothing': _equal(without_noise, plain),
+        'noise moves every output': _moved(first, plain),
+        'a draw is one function': _equal(again, first),
+        'two draws differ in every output': _moved(second, first),
+    }
+    broken = [promise for promise, kept in promises.items() if not kept]
+    if broken:
+        raise RuntimeError(f'{name}: not true that {"; ".join(broken)}')
+    return FamilyResult(
+        name,
+        segmentor=type(model).__name__,
+        layers=dict(Counter(report.converted.values())),
+        left_alone=dict(Counter(report.left_alone.values())),
+        idle=len(idle),
+    )
+
+
+def table(results: Iterable[FamilyResult]) -> str:
+    """Return the results as a Markdown table."""
+    lines = [_row(COLUMNS), _row('---' for _ in COLUMNS), *(result.row() for result in results)]
+    return '\n'.join(lines) + '\n'
+
+
+def main() -> None:
+    """Check the families, print the table, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--family', nargs='+', choices=list(FAMILIES), help='only these; all without it'
+    )
+    parser.add_argument('--out', type=Path, help='the Markdown page to write, with the table')
+    args = parser.parse_args()
+    torch.set_num_threads(1)  # on small images threads wait for each other more than they help
+    results = []
+    for name in args.family or FAMILIES:
+        print(f'{name} ...', file=sys.stderr, flush=True)
+        results.append(check_family(name))
+    print(table(results), end='')
+    if args.out is not None:
+        intro = INTRO.format(
+            version=mmseg.__version__, count=len(installed_families()), alpha=ALPHA
+        )
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(intro + table(results), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()
