@@ -100,9 +100,14 @@ def _check_config(cfg: Config, only: int | None) -> None:
 
 
 def _conversion_settings(cfg: Config) -> ConfigDict | None:
-    names = ('ABNNConversionHook', 'mmseg.ABNNConversionHook')
     hooks = (hook for hook in cfg.get('custom_hooks') or [] if isinstance(hook, Mapping))
-    return next((hook for hook in hooks if hook.get('type') in names), None)
+    return next((hook for hook in hooks if _type_name(hook) == 'ABNNConversionHook'), None)
+
+
+def _type_name(cfg: Mapping[str, Any]) -> str:
+    # a registered name, with or without its scope, or a class
+    kind = cfg.get('type', '')
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
 def member_config(cfg: Config, member: int) -> Config:
@@ -128,7 +133,7 @@ def _drop_initialization(model: ConfigDict) -> None:
 
 def _repeat_augmentations(loader: ConfigDict | None) -> None:
     sampler = (loader or {}).get('sampler') or {}
-    if loader is not None and sampler.get('type') == 'InfiniteSampler':
+    if loader is not None and _type_name(sampler) == 'InfiniteSampler':
         sampler['type'] = 'SeededInfiniteSampler'
         loader.dataset = dict(type='SeededDataset', dataset=loader.dataset)
 

@@ -88,7 +88,7 @@ def beta(layer, x):
 
 @every_layer
 @pytest.mark.parametrize('training', [False, True])
-@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
 def test_without_noise_a_layer_is_its_counterpart_bit_for_bit(name, training, dtype):
     reference, layer, x = build(name, alpha=0.0)
     reference, layer, x = reference.train(training), layer.train(training), x.to(dtype)

@@ -127,15 +127,16 @@ def test_from_another_working_directory_with_amp(base, data, tmp_path):
 
 
 def test_two_processes_train_and_test(base, data, abnn, tmp_path):
-    settings = {**SMALL, **data_options(data), 'load_from': base, 'num_members': 1}
+    settings = {**SMALL, **data_options(data), 'load_from': base, 'num_members': 2}
     options = ['--cfg-options', *(f'{key}={value}' for key, value in settings.items())]
     work_dir = tmp_path / 'train'
     script = ROOT / 'tools/dist_train.sh'
     command = [script, ABNN_CONFIG, 2, '--work-dir', work_dir, *options]
     succeeded(run(command, OMP_NUM_THREADS='1', PORT='29611'))
-    tensors, _ = load_member(str(work_dir / 'member_0.safetensors'))
     state = read_checkpoint(base)['state_dict']
-    assert any(not torch.equal(tensors[n], state[n]) for n in tensors)
+    for member in range(2):
+        tensors, _ = load_member(str(work_dir / f'member_{member}.safetensors'))
+        assert any(not torch.equal(tensors[n], state[n]) for n in tensors)
 
     # 7 images on 2 processes: one is padded, and must count once
     single, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'single')

@@ -1,0 +1,108 @@
+"""The configs of members, without training them."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import InfiniteSampler
+from torch.utils.data import DataLoader, Dataset
+
+from mmseg_abnn.apis.members import decisive_settings, member_config
+from mmseg_abnn.datasets import SeededDataset, SeededInfiniteSampler
+
+
+@pytest.fixture
+def cfg():
+    return Config(
+        dict(
+            model=dict(
+                type='MCEncoderDecoder',
+                pretrained='open-mmlab://resnet50_v1c',
+                backbone=dict(
+                    type='SwinTransformer',
+                    init_cfg=dict(type='Pretrained', checkpoint='https://example.org/swin.pth'),
+                ),
+                decode_head=dict(init_cfg=dict(type='Normal', std=0.01)),
+            ),
+            train_dataloader=dict(
+                num_workers=4,
+                batch_size=2,
+                sampler=dict(type=InfiniteSampler, shuffle=True),
+                dataset=dict(type='CityscapesDataset'),
+            ),
+            work_dir='work_dirs/abnn',
+        )
+    )
+
+
+def test_a_member_downloads_nothing_and_repeats_its_augmentations(cfg):
+    member = member_config(cfg, 2)
+    assert member.model.pretrained is None
+    assert member.model.backbone.init_cfg is None
+    assert member.model.decode_head.init_cfg == dict(type='Normal', std=0.01)
+    assert member.train_dataloader.sampler.type == 'SeededInfiniteSampler'
+    assert member.train_dataloader.dataset.type == 'SeededDataset'
+    assert member.train_dataloader.dataset.dataset.type == 'CityscapesDataset'
+    assert (member.randomness.seed, member.work_dir) == (2, 'work_dirs/abnn/member_2')
+    assert cfg.model.pretrained == 'open-mmlab://resnet50_v1c'  # the user's config is untouched
+
+
+def test_what_decides_about_a_member(cfg):
+    settings = decisive_settings(member_config(cfg, 0))
+    other = member_config(cfg, 0)
+    other.train_dataloader.num_workers = 0
+    assert decisive_settings(other) == settings
+    other.train_dataloader.batch_size = 4
+    assert decisive_settings(other) != settings
+
+
+class Augmented(Dataset):
+    """Every sample is its index and three random numbers."""
+
+    metainfo = 'passed through'
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        assert type(index) is int
+        return torch.tensor([index, random.random(), np.random.rand(), torch.rand(()).item()])
+
+
+def stream(workers, skip=0, seed=0, count=12):
+    dataset = SeededDataset(Augmented())
+    assert dataset.metainfo == 'passed through'
+    sampler = SeededInfiniteSampler(dataset, seed=seed)
+    loader = iter(DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=workers))
+    batches = [next(loader) for _ in range(count)]
+    return torch.cat(batches)[2 * skip :]
+
+
+def test_augmentations_depend_on_seed_and_position_only():
+    reference = stream(0)
+    random.seed(99)
+    np.random.seed(99)
+    torch.manual_seed(99)
+    assert torch.equal(stream(0), reference)
+    assert torch.equal(stream(1), reference)
+    assert torch.equal(stream(2), reference)
+    assert not torch.equal(stream(0, seed=1), reference)
+    # the same image is augmented in another way each time it comes
+    first = reference[reference[:, 0] == 0]
+    assert first[:, 1].unique().numel() == len(first) > 2
+    # the same images in the same order as MMEngine's own sampler
+    plain = iter(InfiniteSampler(Augmented(), seed=0))
+    assert reference[:, 0].tolist() == [next(plain) for _ in range(24)]
+
+
+@pytest.mark.skipif(
+    not hasattr(InfiniteSampler, 'skip'), reason='MMEngine 0.10.7 loads what a resume skips'
+)
+def test_skipping_samples_keeps_their_augmentations():
+    dataset = SeededDataset(Augmented())
+    sampler = SeededInfiniteSampler(dataset, seed=0)
+    sampler.skip(6)
+    loader = iter(DataLoader(dataset, batch_size=2, sampler=sampler))
+    assert torch.equal(next(loader), stream(0)[6:8])
