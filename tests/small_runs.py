@@ -22,6 +22,7 @@ from mmseg.structures import SegDataSample
 from torch.nn.parallel import DistributedDataParallel
 
 import mmseg_abnn  # noqa: F401  registers what the config names
+from mmseg_abnn.checkpoint import use_safe_loading
 from mmseg_abnn.compat import prepare_distributed
 from mmseg_abnn.models.layers import bayesian_layers
 from mmseg_abnn.models.wrappers import unwrapped
@@ -118,6 +119,7 @@ def small_config(work_dir, load_from, batch_size=4, iterations=3, loss=None, hoo
 def train(cfg):
     """Train; return the runner and what was observed."""
     init_default_scope('mmseg')
+    use_safe_loading()  # as the tools do; MMEngine 0.10.7 cannot load its own checkpoints
     runner = Runner.from_cfg(cfg)
     observer = Observer()
     runner.register_hook(observer)

@@ -1,6 +1,7 @@
 """Two processes on a CPU (gloo), against one process with the same batches."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def train(tmp_path, processes, **settings):
     settings['launcher'] = 'pytorch' if processes > 1 else 'none'
     settings['batch_size'] = 4 // processes
     command += [TESTS / 'small_runs.py', tmp_path, json.dumps(settings)]
-    succeeded(run(command, OMP_NUM_THREADS='1', PYTHONPATH=str(TESTS)))
+    path = f'{TESTS}{os.pathsep}{TESTS.parent}'
+    succeeded(run(command, OMP_NUM_THREADS='1', PYTHONPATH=path))
     return [torch.load(tmp_path / f'{rank}.pth', weights_only=False) for rank in range(processes)]
 
 
