@@ -78,6 +78,8 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
         ValueError: If the file is not a checkpoint.
     """
     path = os.path.expanduser(path)
+    if '://' in str(path):
+        raise FileNotFoundError(f'{path} is not a local file: download it first')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'there is no checkpoint file {path}')
     try:
@@ -97,8 +99,21 @@ def network_state(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     return {name.removeprefix('module.'): t for name, t in state.items() if isinstance(t, Tensor)}
 
 
+def _without_inert(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_inert(v) for k, v in value.items() if not isinstance(v, Inert)}
+    if isinstance(value, list):
+        return [_without_inert(item) for item in value]
+    return value
+
+
 def _load_from_local(filename: str, map_location: Any) -> dict[str, Any]:
-    return read_checkpoint(filename, map_location)
+    checkpoint = read_checkpoint(filename, map_location)
+    # a scheduler may have stored a function of its own: the new scheduler's stays in use
+    for key in ('optimizer', 'param_schedulers'):
+        if key in checkpoint:
+            checkpoint[key] = _without_inert(checkpoint[key])
+    return checkpoint
 
 
 def use_safe_loading() -> None:

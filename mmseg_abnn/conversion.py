@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import cast
 
-from mmcv.cnn import ConvModule
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from prettytable import PrettyTable
 from torch import nn
-from torch.fx import GraphModule
 
+from .bypasses import check_forward_passes, restore_bypasses, switch_off_bypasses
 from .models.layers import (
     BayesianNorm,
     bayesian_forms,
@@ -23,7 +22,9 @@ from .models.layers import (
 )
 from .models.wrappers import unwrapped
 
-Alpha = float | Mapping[str, float]
+Alpha = float | Mapping[str, float] | None
+DEFAULT_ALPHA = 0.1
+DEFAULT_NOISE_SHAPE = 'channel'
 
 
 @dataclass
@@ -33,25 +34,25 @@ class ConversionReport:
     Attributes:
         converted: Names of the Bayesian layers, with the class name of each.
         alphas: Their noise scales.
+        noise_shapes: Their noise shapes.
         left_alone: Names of the normalization layers that were not converted, with the reason.
-        noise_shape: The noise shape.
         num_parameters: Number of parameters of the model.
         num_trainable: Number of parameters that will be trained.
     """
 
     converted: dict[str, str] = field(default_factory=dict)
     alphas: dict[str, float] = field(default_factory=dict)
+    noise_shapes: dict[str, str] = field(default_factory=dict)
     left_alone: dict[str, str] = field(default_factory=dict)
-    noise_shape: str = 'channel'
     num_parameters: int = 0
     num_trainable: int = 0
 
     def __str__(self) -> str:
         table = PrettyTable(['layer', 'count', 'remark'])
         table.align = 'l'
-        kinds = [(kind, self.alphas[name]) for name, kind in self.converted.items()]
-        for (kind, alpha), count in Counter(kinds).items():
-            table.add_row([kind, count, f'alpha={alpha}, noise per {self.noise_shape}'])
+        rows = Counter((k, self.alphas[n], self.noise_shapes[n]) for n, k in self.converted.items())
+        for (kind, alpha, noise_shape), count in rows.items():
+            table.add_row([kind, count, f'alpha={alpha}, noise per {noise_shape}'])
         for reason, count in Counter(self.left_alone.values()).items():
             first = next(name for name, text in self.left_alone.items() if text == reason)
             table.add_row(['left alone', count, f'{reason} (first: {first})'])
@@ -73,7 +74,7 @@ def _matches(names: Iterable[str], patterns: Iterable[str]) -> bool:
 
 def check_conversion_arguments(
     alpha: Alpha,
-    noise_shape: str,
+    noise_shape: str | None,
     trainable: str | Sequence[str],
     include: Sequence[str],
     exclude: Sequence[str],
@@ -81,8 +82,9 @@ def check_conversion_arguments(
     """Raise ValueError or TypeError if arguments of :func:`convert_to_abnn` are unusable."""
     if isinstance(alpha, Mapping) and not alpha:
         raise ValueError('`alpha` must be a number or a mapping of name patterns, got an empty one')
-    for value in alpha.values() if isinstance(alpha, Mapping) else [alpha]:
-        check_noise_arguments(value, noise_shape)
+    given = DEFAULT_ALPHA if alpha is None else alpha
+    for value in given.values() if isinstance(given, Mapping) else [given]:
+        check_noise_arguments(value, noise_shape or DEFAULT_NOISE_SHAPE)
     lists = {'include': include, 'exclude': exclude}
     if isinstance(alpha, Mapping):
         lists['alpha'] = list(alpha)
@@ -125,10 +127,35 @@ def _normalizations(model: nn.Module) -> dict[nn.Module, list[str]]:
     return names
 
 
+def _check_patterns(
+    model: nn.Module,
+    layers: Mapping[nn.Module, Sequence[str]],
+    alpha: Alpha,
+    trainable: str | Sequence[str],
+    include: Sequence[str],
+    exclude: Sequence[str],
+) -> None:
+    names = [name for several in layers.values() for name in several]
+    alphas = alpha if isinstance(alpha, Mapping) else ()
+    for argument, patterns in (('alpha', alphas), ('include', include), ('exclude', exclude)):
+        if names:
+            _check_used(argument, patterns, names, 'normalization layer')
+    if not isinstance(trainable, str):
+        _check_used('trainable', trainable, dict(model.named_parameters()), 'parameter')
+
+
+def _scale(names: Sequence[str], alpha: Alpha) -> tuple[bool, float | None]:
+    # whether the layer is meant by `alpha`, and the scale it asks for
+    if not isinstance(alpha, Mapping):
+        return True, alpha
+    matching = [value for pattern, value in alpha.items() if _matches(names, [pattern])]
+    return bool(matching), next(iter(matching), None)
+
+
 def convert_to_abnn(
     model: nn.Module,
-    alpha: Alpha = 0.1,
-    noise_shape: str = 'channel',
+    alpha: Alpha = None,
+    noise_shape: str | None = None,
     trainable: str | Sequence[str] = 'norm',
     include: Sequence[str] = ('*',),
     exclude: Sequence[str] = (),
@@ -141,7 +168,8 @@ def convert_to_abnn(
     references held elsewhere stay valid, and with ``alpha=0`` every output is unchanged, bit for
     bit (freezing alone, without conversion, can move the last bits: PyTorch chooses some matrix
     products by ``requires_grad``; among MMSegmentation's models MaskFormer shows it). Converting
-    again only renews the settings. :func:`revert_abnn` is the way back.
+    again renews the settings; layers that are not selected any more become plain again.
+    :func:`revert_abnn` is the way back.
 
     Args:
         model: Any module; one that ``torch.compile`` or DistributedDataParallel wraps is
@@ -150,8 +178,10 @@ def convert_to_abnn(
             where they have an affine part; others are named in the report with the reason.
         alpha: Standard deviation of eps in ``gamma * (1 + eps)``, >= 0. Or a mapping of
             shell-style patterns of layer names to such numbers, of which the first that matches
-            counts; layers that none matches are left alone.
-        noise_shape: ``'channel'`` (one eps per sample and feature) or ``'element'``.
+            counts; layers that none matches are left alone. None keeps what layers that are
+            Bayesian already have (by ``norm_cfg``, for instance), and gives the others 0.1.
+        noise_shape: ``'channel'`` (one eps per sample and feature) or ``'element'``; None keeps
+            what layers that are Bayesian already have, and gives the others ``'channel'``.
         trainable: ``'norm'`` trains the weights and biases of the Bayesian layers and freezes the
             rest; ``'all'`` trains everything; a list of patterns trains the parameters whose
             names match.
@@ -163,45 +193,46 @@ def convert_to_abnn(
         What was converted, what was left alone and why, and how much is trained.
 
     Raises:
-        ValueError: If no layer could be converted or no parameter would be trained, a pattern
-            matches nothing, or an argument is out of range.
+        ValueError: If no layer could be converted, a pattern matches nothing, or an argument is
+            out of range.
         TypeError: If an argument has the wrong type.
     """
     check_conversion_arguments(alpha, noise_shape, trainable, include, exclude)
-    alphas = alpha if isinstance(alpha, Mapping) else {'*': alpha}
     wrapper, model = model, unwrapped(model)
     trained_before = [p.requires_grad for p in model.parameters()]
     layers = _normalizations(model)
-    all_names = [name for names in layers.values() for name in names]
-    for argument, patterns in (('alpha', alphas), ('include', include), ('exclude', exclude)):
-        if all_names:
-            _check_used(argument, patterns, all_names, 'normalization layer')
-    if not isinstance(trainable, str):
-        _check_used('trainable', trainable, dict(model.named_parameters()), 'parameter')
-    _switch_off_bypasses(model)
-    report = ConversionReport(noise_shape=noise_shape)
+    _check_patterns(model, layers, alpha, trainable, include, exclude)
+    check_forward_passes(model)
+    report = ConversionReport()
+    chosen: dict[nn.Module, float | None] = {}
     for module, names in layers.items():
-        scale = next((a for pattern, a in alphas.items() if _matches(names, [pattern])), None)
-        form = _bayesian_form(module)
+        matches, scale = _scale(names, alpha)
         if not _matches(names, include) or _matches(names, exclude):
             report.left_alone[names[0]] = 'not selected by `include` and `exclude`'
-        elif scale is None:
+        elif not matches:
             report.left_alone[names[0]] = 'no pattern of `alpha` matches'
-        elif form is None:
+        elif _bayesian_form(module) is None:
             report.left_alone[names[0]] = f'{type(module).__name__} has no Bayesian form'
         elif module.weight is None:
             report.left_alone[names[0]] = 'affine=False: there is no gain to multiply'
         else:
-            convert_layer(module, scale, noise_shape, norm_eval)
-            report.converted[names[0]] = type(module).__name__
-            report.alphas[names[0]] = float(scale)
-    if not report.converted:
+            chosen[module] = scale
+    if not chosen:
         found = '; '.join(f'{n}: {r}' for n, r in list(report.left_alone.items())[:5])
         raise ValueError(
             f'no normalization layer of {type(model).__name__} can be converted to an ABNN '
             f'({found or "it has none"}); supported are '
             f'{", ".join(sorted(c.__name__ for c in bayesian_forms()))}'
         )
+    for module, names in layers.items():
+        if module in chosen:
+            layer = convert_layer(module, chosen[module], noise_shape, norm_eval)
+            report.converted[names[0]] = type(layer).__name__
+            report.alphas[names[0]] = layer.alpha
+            report.noise_shapes[names[0]] = layer.noise_shape
+        elif isinstance(module, BayesianNorm):
+            _revert_layer(module)
+    switch_off_bypasses(model)
     _select_trainable(model, trainable)
     report.count_parameters(model)
     if is_model_wrapper(wrapper) and trained_before != [
@@ -216,29 +247,18 @@ def convert_to_abnn(
     return report
 
 
-def _switch_off_bypasses(model: nn.Module) -> None:
-    # both forms of "efficient_conv_bn_eval" compute convolution and normalization in one step,
-    # without calling the normalization layer
-    for name, module in model.named_modules():
-        if isinstance(module, ConvModule):
-            module.turn_on_efficient_conv_bn_eval(False)
-        forward = module.__dict__.get('forward')
-        if isinstance(getattr(forward, '__self__', None), GraphModule):
-            raise ValueError(
-                f'the forward pass of the module {name!r} was traced (by '
-                '`turn_on_efficient_conv_bn_eval`?) and would not call its normalization layers: '
-                'convert a model before, or without, that'
-            )
-
-
 def _bayesian_form(module: nn.Module) -> type[BayesianNorm] | None:
     if isinstance(module, BayesianNorm):
         return type(module)
     return bayesian_forms().get(type(module))
 
 
-def convert_layer(module: nn.Module, alpha: float, noise_shape: str, norm_eval: bool) -> None:
+def convert_layer(
+    module: nn.Module, alpha: float | None, noise_shape: str | None, norm_eval: bool
+) -> BayesianNorm:
     """Make one normalization layer Bayesian, in place; renew the settings of one that is.
+
+    ``None`` keeps a setting of a Bayesian layer, and is the default for a plain one.
 
     Raises:
         ValueError: If there is no Bayesian form of the layer, or it has no affine part.
@@ -252,9 +272,21 @@ def convert_layer(module: nn.Module, alpha: float, noise_shape: str, norm_eval: 
     if plain_class is not None:
         layer.plain_class = plain_class
         layer.asked_mode = layer.training
-    layer.set_noise(alpha, noise_shape)
+        alpha = DEFAULT_ALPHA if alpha is None else alpha
+        noise_shape = noise_shape or DEFAULT_NOISE_SHAPE
+    layer.set_noise(layer.alpha if alpha is None else alpha, noise_shape or layer.noise_shape)
     layer.norm_eval = norm_eval
     layer.train(layer.asked_mode)
+    return layer
+
+
+def _revert_layer(layer: BayesianNorm) -> None:
+    plain = plain_form(layer)
+    layer.training = layer.asked_mode
+    for attribute in BayesianNorm.SETTINGS:
+        layer.__dict__.pop(attribute, None)
+    module: nn.Module = layer
+    module.__class__ = plain
 
 
 def _select_trainable(model: nn.Module, trainable: str | Sequence[str]) -> None:
@@ -288,19 +320,17 @@ def revert_abnn(model: nn.Module) -> list[str]:
         The names of the layers that were reverted.
 
     Raises:
-        ValueError: If the model holds no Bayesian layer.
+        ValueError: If the model holds no Bayesian layer, or one without a plain counterpart.
     """
     model = unwrapped(model)
     layers = bayesian_layers(model)
     if not layers:
         raise ValueError(f'{type(model).__name__} holds no Bayesian normalization layer to revert')
-    plain = {name: plain_form(layer) for name, layer in layers.items()}
-    for name, layer in layers.items():
-        layer.training = layer.asked_mode
-        for attribute in BayesianNorm.SETTINGS:
-            layer.__dict__.pop(attribute, None)
-        module: nn.Module = layer
-        module.__class__ = plain[name]
+    for layer in layers.values():
+        plain_form(layer)  # raises before anything is changed
+    for layer in layers.values():
+        _revert_layer(layer)
+    restore_bypasses(model)
     before = model.__dict__.pop('_trained_before_abnn', {})
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(before.get(name, parameter.requires_grad))

@@ -17,6 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .models.layers import bayesian_layers
+
 FORMAT = 'mmseg_abnn member 1'
 
 
@@ -51,14 +53,27 @@ def member_tensors(model: nn.Module, base_state: Mapping[str, Tensor]) -> dict[s
         The trained parameters, and every other entry of the state dict (running statistics) that
         is not what it was, by name.
     """
-    trained = {name for name, p in model.named_parameters() if p.requires_grad}
-    return {
-        name: tensor.detach()
-        for name, tensor in model.state_dict().items()
-        if name in trained
-        or name not in base_state
-        or not torch.equal(tensor.cpu(), base_state[name].cpu())
-    }
+    parameters = dict(model.named_parameters())
+    # a module that is registered under two names is listed twice in the state dict, but once here
+    names = {*parameters, *dict(model.named_buffers())}
+
+    def changed(name: str, tensor: Tensor) -> bool:
+        if name in parameters and parameters[name].requires_grad:
+            return True
+        return name not in base_state or not torch.equal(tensor.cpu(), base_state[name].cpu())
+
+    state = {name: t.detach() for name, t in model.state_dict().items() if name in names}
+    return {name: tensor for name, tensor in state.items() if changed(name, tensor)}
+
+
+def noise_facts(model: nn.Module) -> dict[str, Any]:
+    """Return ``alpha`` and ``noise_shape`` of the Bayesian layers, by layer where they differ."""
+    layers = bayesian_layers(model)
+    facts: dict[str, Any] = {}
+    for key in ('alpha', 'noise_shape'):
+        values = {name: getattr(layer, key) for name, layer in layers.items()}
+        facts[key] = next(iter(values.values())) if len(set(values.values())) == 1 else values
+    return facts
 
 
 def check_member(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
@@ -110,7 +125,7 @@ def save_member(path: str, tensors: Mapping[str, Tensor], metadata: Mapping[str,
         tensors: As :func:`member_tensors` returns them.
         metadata: JSON-serializable facts, among them ``base_hash``.
     """
-    partial = f'{path}.part'
+    partial = f'{path}.{os.getpid()}.part'
     contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     # one key only: safetensors does not keep an order of several, and equal members shall be
     # equal files
@@ -186,5 +201,6 @@ def save_ensemble(path: str, base_state: Mapping[str, Tensor], members: Sequence
         'state_dict': dict(base_state),
         'members': banks,
     }
-    torch.save(checkpoint, f'{path}.part')
-    os.replace(f'{path}.part', path)
+    partial = f'{path}.{os.getpid()}.part'
+    torch.save(checkpoint, partial)
+    os.replace(partial, path)

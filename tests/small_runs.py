@@ -57,7 +57,17 @@ class Observer(Hook):
     priority = 'LOWEST'
 
     def __init__(self):
-        self.noise, self.logged, self.frozen_gradients = [], [], set()
+        self.noise, self.logged, self.with_gradient = [], [], []
+
+    def before_train(self, runner):
+        model = unwrapped(runner.model)
+
+        def note(optimizer, *_):
+            # the gradients are there when the optimizer uses them, and gone afterwards
+            named = model.named_parameters()
+            self.with_gradient.append([n for n, p in named if p.grad is not None])
+
+        runner.optim_wrapper.optimizer.register_step_pre_hook(note)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         state = torch.get_rng_state()
@@ -65,11 +75,7 @@ class Observer(Hook):
         torch.set_rng_state(state)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        model = unwrapped(runner.model)
         self.logged.append({key: float(value) for key, value in outputs.items()})
-        self.frozen_gradients |= {
-            n for n, p in model.named_parameters() if p.grad is not None and not p.requires_grad
-        }
 
 
 def base_checkpoint(path):
@@ -145,7 +151,7 @@ def main():
         classes={type(layer).__name__ for layer in bayesian_layers(model).values()},
         eta=model.decode_head.loss_decode.offsets,
         noise=observer.noise,
-        frozen_gradients=observer.frozen_gradients,
+        with_gradient=observer.with_gradient,
         loss=[logged['loss'] for logged in observer.logged],
     )
     torch.save(facts, out / f'{get_rank()}.pth')

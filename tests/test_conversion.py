@@ -1,4 +1,6 @@
 import copy
+import sys
+import types
 import warnings
 
 import pytest
@@ -8,7 +10,7 @@ from mmengine.model import ExponentialMovingAverage
 from torch import nn
 
 from mmseg_abnn import Draw, convert_to_abnn, hold_draw, revert_abnn
-from mmseg_abnn.models.layers import BayesBatchNorm2d, bayesian_layers
+from mmseg_abnn.models.layers import BayesBatchNorm2d, BayesLayerNorm2d, bayesian_layers
 
 
 @pytest.fixture
@@ -174,6 +176,86 @@ def test_revert_restores_every_class():
     assert not set(classes) & {type(layer) for layer in layers}
     revert_abnn(model)
     assert [type(layer) for layer in layers] == classes
+
+
+def test_converting_again_with_fewer_layers_reverts_the_others():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3))
+    convert_to_abnn(model)
+    report = convert_to_abnn(model, exclude=['0'])
+    assert [type(layer) for layer in model] == [nn.BatchNorm2d, BayesBatchNorm2d]
+    assert (report.num_trainable, list(report.left_alone)) == (6, ['0'])
+
+
+def test_settings_that_are_not_given_are_kept():
+    model = nn.Sequential(BayesBatchNorm2d(3, alpha=0.3, noise_shape='element'), nn.BatchNorm2d(3))
+    report = convert_to_abnn(model)
+    assert report.alphas == {'0': 0.3, '1': 0.1}
+    assert report.noise_shapes == {'0': 'element', '1': 'channel'}
+    assert convert_to_abnn(model, alpha=0.2).alphas == {'0': 0.2, '1': 0.2}
+    assert type(revert_abnn(model)) is list
+    assert [type(layer) for layer in model] == [nn.BatchNorm2d] * 2
+
+
+def test_transformer_layers_of_torch_call_their_norms():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
+    x = torch.randn(2, 5, 8)
+    with torch.inference_mode():
+        plain = model(x)
+        convert_to_abnn(model, alpha=0.0)
+        torch.testing.assert_close(model(x), plain)  # torch's fused layer rounds differently
+        convert_to_abnn(model, alpha=0.5)
+        assert not torch.allclose(model(x), model(x))
+        revert_abnn(model)
+        assert torch.equal(model(x), plain)
+
+
+def test_a_distributed_model_is_converted_inside(tmp_path, caplog):
+    address = f'file://{tmp_path}/store'
+    torch.distributed.init_process_group('gloo', init_method=address, rank=0, world_size=1)
+    try:
+        model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+        wrapped = nn.parallel.DistributedDataParallel(model)
+        with caplog.at_level('WARNING'):
+            report = convert_to_abnn(wrapped, alpha=0.2)
+        assert list(report.converted) == ['1']
+        with hold_draw(wrapped, Draw(0)), torch.no_grad():
+            noisy = wrapped(torch.ones(1, 3, 2, 2))
+        assert revert_abnn(wrapped) == ['1']
+        assert type(model[1]) is nn.BatchNorm2d
+        assert not torch.allclose(noisy, model.eval()(torch.ones(1, 3, 2, 2)))
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_layer_norm_2d_of_mmpretrain(monkeypatch):
+    class LayerNorm2d(nn.LayerNorm):
+        """As MMPretrain has it, which need not be installed."""
+
+        def __init__(self, num_channels, **kwargs):
+            super().__init__(num_channels, **kwargs)
+            self.num_channels = num_channels
+
+        def forward(self, x, data_format='channel_first'):
+            if data_format == 'channel_last':
+                return super().forward(x)
+            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous()
+
+    module = types.ModuleType('mmpretrain.models.utils.norm')
+    module.LayerNorm2d = LayerNorm2d
+    model = nn.Sequential(LayerNorm2d(4))
+    with pytest.raises(ValueError, match='LayerNorm2d has no Bayesian form'):
+        convert_to_abnn(model)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    x = torch.randn(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+    plain = model(x)
+    convert_to_abnn(model, alpha=0.0)
+    assert type(model[0]) is BayesLayerNorm2d
+    assert torch.equal(model(x), plain)
+    assert torch.equal(model[0](x.permute(0, 2, 3, 1), 'channel_last'), plain.permute(0, 2, 3, 1))
+    revert_abnn(model)
+    assert type(model[0]) is LayerNorm2d
 
 
 def test_a_compiled_model_is_converted_inside(images):

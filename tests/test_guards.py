@@ -10,7 +10,7 @@ from mmengine.model.efficient_conv_bn_eval import turn_on_efficient_conv_bn_eval
 from mmengine.runner import runner as runner_module
 from torch import nn
 
-from mmseg_abnn import convert_to_abnn
+from mmseg_abnn import convert_to_abnn, revert_abnn
 from mmseg_abnn.guards import install_guards
 from mmseg_abnn.models.layers import BayesBatchNormXd, BayesSyncBatchNorm, bayesian_layers
 
@@ -93,6 +93,8 @@ def test_conv_modules_call_their_bayesian_norms(x):
     torch.testing.assert_close(model(x), plain)
     convert_to_abnn(model, alpha=0.3)
     assert not torch.allclose(model(x), plain)
+    revert_abnn(model)
+    assert torch.equal(model(x), plain)
 
 
 def test_installing_twice_changes_nothing():

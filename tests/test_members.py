@@ -11,6 +11,7 @@ from torch import nn
 from mmseg_abnn.checkpoint import read_checkpoint
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.members import (
+    check_member,
     load_member,
     member_tensors,
     save_ensemble,
@@ -96,6 +97,23 @@ def test_files_that_are_no_members(tmp_path):
     save_file({'a': torch.ones(1)}, foreign)
     with pytest.raises(ValueError, match='is not a member file'):
         load_member(foreign)
+
+
+def test_a_module_under_two_names_is_stored_once(tmp_path):
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.BatchNorm2d(4)
+            self.second = self.first
+
+    network = Shared()
+    base = {n: t.clone() for n, t in network.state_dict().items()}
+    convert_to_abnn(network, trainable='all')
+    tensors = member_tensors(network, base)
+    assert set(tensors) == {'first.weight', 'first.bias'}
+    path = str(tmp_path / 'member_0.safetensors')
+    save_member(path, tensors, dict(base_hash='abc'))
+    check_member(network, load_member(path)[0], 'the member')
 
 
 def test_a_member_of_a_resnet_50_is_small(tmp_path):

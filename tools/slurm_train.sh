@@ -17,5 +17,5 @@ srun --partition="$1" \
     --ntasks-per-node="$GPUS_PER_NODE" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" \
     --kill-on-bad-exit=1 \
-    "${SRUN_ARGS[@]}" \
+    ${SRUN_ARGS[@]+"${SRUN_ARGS[@]}"} \
     python -u "$TOOLS/train.py" "$3" --launcher slurm "${@:4}"

@@ -45,6 +45,17 @@ def enable_pictures(cfg: Config, args: argparse.Namespace) -> None:
         cfg.visualizer.save_dir = args.show_dir
 
 
+def save_predictions(cfg: Config, folder: str) -> None:
+    """Let the config's uncertainty metric save what it measures, in place."""
+    evaluators = cfg.test_evaluator
+    metrics = evaluators if isinstance(evaluators, list) else [evaluators]
+    metrics = [metric for metric in metrics if metric.get('type') == 'UncertaintyMetric']
+    if not metrics:
+        raise ValueError("--out needs dict(type='UncertaintyMetric') in `test_evaluator`")
+    for metric in metrics:
+        metric.output_dir = folder
+
+
 def main() -> None:
     """Test."""
     args = parse_args()
@@ -55,7 +66,7 @@ def main() -> None:
     if args.tta:
         enable_tta(cfg)
     if args.out is not None:
-        cfg.test_evaluator.output_dir = args.out
+        save_predictions(cfg, args.out)
     metrics = build_runner(cfg).test()
     if is_main_process():
         os.makedirs(cfg.work_dir, exist_ok=True)

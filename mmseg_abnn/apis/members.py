@@ -2,12 +2,14 @@
 
 import copy
 import gc
+import glob
+import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier, init_dist, is_distributed, is_main_process
 from mmengine.hooks import EMAHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
@@ -16,11 +18,19 @@ from torch import Tensor, nn
 from .. import __version__
 from ..checkpoint import network_state, read_checkpoint
 from ..engine.member_losses import etas
-from ..members import load_member, member_tensors, save_ensemble, save_member, state_hash
+from ..members import (
+    load_member,
+    member_tensors,
+    noise_facts,
+    save_ensemble,
+    save_member,
+    state_hash,
+)
 from ..models.wrappers import unwrapped
 from .runner import build_runner
 
 ENSEMBLE_FILE = 'abnn.pth'
+STARTED_FILE = 'started.json'  # what a member's training was started with
 # what makes a member what it is; other settings may change between two calls
 _DECISIVE = (
     'model',
@@ -74,6 +84,9 @@ def train_members(cfg: Config, only: int | None = None) -> str:
     if only is not None:
         return paths[only]
     ensemble = os.path.join(cfg.work_dir, ENSEMBLE_FILE)
+    if cfg.get('launcher', 'none') != 'none' and not is_distributed():
+        # every member was finished, so no Runner has connected the processes
+        init_dist(cfg.launcher, **(cfg.get('env_cfg') or {}).get('dist_cfg', {}))
     if is_main_process():
         save_ensemble(ensemble, base_state, paths)
         print_log(f'The base network and its {count} members: {ensemble}', logger='current')
@@ -87,7 +100,8 @@ def _check_config(cfg: Config, only: int | None) -> None:
         raise ValueError(f'`num_members` must be an int >= 1, got {count!r}')
     if only is not None and not 0 <= only < count:
         raise ValueError(f'the member must be between 0 and {count - 1}, got {only}')
-    if _conversion_settings(cfg) is None:
+    hooks = (hook for hook in cfg.get('custom_hooks') or [] if isinstance(hook, Mapping))
+    if not any(_type_name(hook) == 'ABNNConversionHook' for hook in hooks):
         raise ValueError(
             'an ABNN needs `custom_hooks` with `ABNNConversionHook`, which makes the normalization '
             "layers Bayesian: custom_hooks=[dict(type='ABNNConversionHook', alpha=0.1)]"
@@ -97,11 +111,6 @@ def _check_config(cfg: Config, only: int | None) -> None:
             'an ABNN is made from a trained network, but `load_from` is not set: give its '
             'checkpoint in the config, or by --cfg-options load_from=FILE'
         )
-
-
-def _conversion_settings(cfg: Config) -> ConfigDict | None:
-    hooks = (hook for hook in cfg.get('custom_hooks') or [] if isinstance(hook, Mapping))
-    return next((hook for hook in hooks if _type_name(hook) == 'ABNNConversionHook'), None)
 
 
 def _type_name(cfg: Mapping[str, Any]) -> str:
@@ -117,18 +126,25 @@ def member_config(cfg: Config, member: int) -> Config:
     cfg.randomness = dict(cfg.get('randomness') or {}, seed=(0 if seed is None else seed) + member)
     cfg.work_dir = os.path.join(cfg.work_dir, f'member_{member}')
     cfg.experiment_name = f'{os.path.basename(os.path.dirname(cfg.work_dir))}_member_{member}'
+    if 'visualizer' in cfg:  # one of the same name would go on writing to the folder of the first
+        cfg.visualizer.name = cfg.experiment_name
     _drop_initialization(cfg.model)
     _repeat_augmentations(cfg.get('train_dataloader'))
     return cfg
 
 
-def _drop_initialization(model: ConfigDict) -> None:
+def _drop_initialization(part: Any) -> None:
     # all weights come from `load_from`: nothing needs to be downloaded for the backbone before
-    for part in (model, *(m for m in model.values() if isinstance(m, dict))):
+    if isinstance(part, list):
+        for item in part:
+            _drop_initialization(item)
+    elif isinstance(part, dict):
         if 'pretrained' in part:
-            part.pretrained = None
-        if (part.get('init_cfg') or {}) and 'checkpoint' in str(part.init_cfg):
-            part.init_cfg = None
+            part['pretrained'] = None
+        if 'checkpoint' in str(part.get('init_cfg')):
+            part['init_cfg'] = None
+        for value in part.values():
+            _drop_initialization(value)
 
 
 def _repeat_augmentations(loader: ConfigDict | None) -> None:
@@ -159,52 +175,67 @@ def _differences(old: Any, new: Any, name: str = '') -> Iterator[str]:
         yield f'{name}: {old} -> {new}'
 
 
-def _is_finished(path: str, base_hash: str, cfg: Config) -> bool:
-    if not os.path.isfile(path):
-        return False
-    facts = load_member(path)[1]
+def _check_same(path: str, facts: Mapping[str, Any], base_hash: str, cfg: Config) -> None:
     differences = list(_differences(facts.get('config'), decisive_settings(cfg)))
-    if facts['base_hash'] != base_hash:
+    if facts.get('base_hash') != base_hash:
         differences.insert(0, 'load_from: another network')
     if differences:
         raise ValueError(
-            f'{path} was fine-tuned with other settings: delete it, or choose another --work-dir. '
+            f'{path} was made with other settings: delete it, or choose another --work-dir. '
             f'Different: {"; ".join(differences[:5])}'
         )
+
+
+def _is_finished(path: str, base_hash: str, cfg: Config) -> bool:
+    if not os.path.isfile(path):
+        return False
+    _check_same(path, load_member(path)[1], base_hash, cfg)
     return True
 
 
-def _continue_from_last(cfg: Config) -> None:
-    # MMEngine would resume from `load_from` if both were set
-    latest = find_latest_checkpoint(cfg.work_dir) if cfg.get('resume') else None
-    cfg.resume = False
-    if latest is None:
+def _checkpoints(work_dir: str) -> Iterator[str]:
+    """Name the checkpoints of an interrupted training, the latest first."""
+    last = find_latest_checkpoint(work_dir)
+    if last is not None:  # an absolute path; the folder may have been moved since
+        yield os.path.join(work_dir, os.path.basename(last))
+    others = glob.glob(os.path.join(glob.escape(work_dir), '*_*.pth'))
+    yield from sorted(others, key=os.path.getmtime, reverse=True)
+
+
+def _continue_from_last(cfg: Config, settings: Mapping[str, Any], base_hash: str) -> None:
+    resume, cfg.resume = cfg.get('resume'), False
+    facts = os.path.join(cfg.work_dir, STARTED_FILE)
+    for path in _checkpoints(cfg.work_dir) if resume and os.path.isfile(facts) else ():
+        try:
+            read_checkpoint(path)
+        except (FileNotFoundError, ValueError) as error:
+            # the process was killed while it replaced its checkpoint
+            print_log(f'A checkpoint that cannot be used: {error}', logger='current')
+            continue
+        with open(facts, encoding='utf-8') as file:
+            _check_same(cfg.work_dir, json.load(file), base_hash, cfg)
+        # MMEngine would resume from `load_from` if both were set
+        cfg.resume, cfg.load_from = True, path
         return
-    try:
-        read_checkpoint(latest)
-    except (FileNotFoundError, ValueError) as error:
-        # the process was killed while it replaced its checkpoint
-        print_log(f'Starting again, there is no whole checkpoint: {error}', logger='current')
-        return
-    cfg.resume = True
-    cfg.load_from = latest
+    if is_main_process():
+        os.makedirs(cfg.work_dir, exist_ok=True)
+        with open(facts, 'w', encoding='utf-8') as file:
+            json.dump({'base_hash': base_hash, 'config': settings}, file)
 
 
 def _train_member(
     cfg: Config, member: int, path: str, base_state: Mapping[str, Tensor], base_hash: str
 ) -> None:
     settings = decisive_settings(cfg)
-    _continue_from_last(cfg)
+    _continue_from_last(cfg, settings, base_hash)
     runner = build_runner(cfg)
     runner.train()
-    conversion = _conversion_settings(cfg) or {}
     model = unwrapped(runner.model)
     metadata: dict[str, Any] = {
         'member': member,
         'seed': cfg.randomness.seed,
         'base_hash': base_hash,
-        'alpha': conversion.get('alpha', 0.1),
-        'noise_shape': conversion.get('noise_shape', 'channel'),
+        **noise_facts(model),
         'eta': etas(model),
         'version': __version__,
         'config': settings,

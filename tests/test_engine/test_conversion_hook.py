@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import build_segmentor
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from small_runs import base_checkpoint, small_config, train
@@ -39,7 +40,7 @@ def test_only_norms_move_and_statistics_stay(tmp_path, base, base_state):
         f'{name}.{kind}' for name in bayesian_layers(runner.model) for kind in ('weight', 'bias')
     }
     assert moved(runner, base_state) == expected
-    assert observer.frozen_gradients == set()
+    assert [set(names) for names in observer.with_gradient] == [expected] * 3
     log = next(Path(tmp_path).rglob('*.log')).read_text()
     assert log.count('Converted MCEncoderDecoder to an ABNN') == 1
     assert 'parameters are trained' in log
@@ -112,7 +113,6 @@ def test_resumed_training_equals_an_uninterrupted_one(tmp_path, base):
         'decode_head.loss_decode',
         'auxiliary_head.loss_decode',
     }
-    # the seed of the resumed run is another one: eta is the checkpoint's
     resumed = config('parts', 4, resume=True)
     resumed.load_from = checkpoint
     parts, again = train(resumed)
@@ -211,3 +211,63 @@ def test_a_compiled_training_step_equals_the_plain_one(tmp_path, base):
 def test_efficient_conv_bn_eval_in_the_config_is_refused(tmp_path, base):
     with pytest.raises(ValueError, match='`turn_on_efficient_conv_bn_eval` would drop the noise'):
         train(small_config(tmp_path, base, efficient_conv_bn_eval=['backbone']))
+
+
+def test_a_network_that_freezes_everything_is_refused(tmp_path, base):
+    changes = {'model.backbone.frozen_stages': 4}
+    hook = dict(include=['backbone.*'])
+    with pytest.raises(ValueError, match=r'the network froze all .* parameters'):
+        train(small_config(tmp_path, base, hook=hook, **changes))
+
+
+def test_alpha_of_the_norm_cfg_is_kept_unless_the_hook_gives_one(tmp_path, base):
+    norm = dict(type='BayesSyncBN', alpha=0.3, noise_shape='element')
+    changes = {f'model.decode_head.norm_cfg.{key}': value for key, value in norm.items()}
+    runner, _ = train(small_config(tmp_path / 'a', base, iterations=1, **changes))
+    layers = bayesian_layers(runner.model)
+    found = {name: (layer.alpha, layer.noise_shape) for name, layer in layers.items()}
+    assert found['decode_head.bottleneck.bn'] == (0.3, 'element')
+    assert found['backbone.stem.1'] == (0.1, 'channel')
+    hook = dict(alpha=0.2)
+    runner, _ = train(small_config(tmp_path / 'b', base, iterations=1, hook=hook, **changes))
+    assert {layer.alpha for layer in bayesian_layers(runner.model).values()} == {0.2}
+
+
+def test_what_would_surprise_is_said_loudly(tmp_path, base):
+    cfg = small_config(tmp_path, base, iterations=1)
+    for head in ('decode_head', 'auxiliary_head'):
+        cfg.model[head].loss_decode = dict(type='CrossEntropyLoss', avg_non_ignore=True)
+    runner, _ = train(cfg)
+    log = next(Path(tmp_path).rglob('*.log')).read_text()
+    assert 'No head of the model has an `ABNNLoss`' in log
+    hook = next(h for h in runner.hooks if type(h).__name__ == 'ABNNConversionHook')
+    runner.model = build_segmentor()
+    hook.before_val(runner)
+    log = next(Path(tmp_path).rglob('*.log')).read_text()
+    assert 'EncoderDecoder does not average over draws' in log
+
+
+def test_members_in_the_checkpoint_are_not_fine_tuned(tmp_path, base, base_state):
+    member = {'backbone.stem.1.weight': base_state['backbone.stem.1.weight'] + 1}
+    facts = dict(alpha=0.1, noise_shape='channel')
+    checkpoint = dict(state_dict=base_state, members=[member], meta=dict(members=[facts]))
+    torch.save(checkpoint, tmp_path / 'abnn.pth')
+    runner, _ = train(small_config(tmp_path / 'run', str(tmp_path / 'abnn.pth'), iterations=1))
+    assert len(runner.model.members) == 0
+    log = next(Path(tmp_path).rglob('*.log')).read_text()
+    assert 'The 1 members in the checkpoint are ignored' in log
+
+
+def test_a_schedule_with_a_function_in_its_state_is_resumed(tmp_path, base):
+    schedule = dict(type='OneCycleLR', eta_max=0.1, total_steps=4, by_epoch=False, end=4)
+
+    def rates(folder, iterations, load_from=base, **changes):
+        cfg = small_config(tmp_path / folder, load_from, iterations=iterations, **changes)
+        cfg.param_scheduler = [schedule]
+        runner, _ = train(cfg)
+        return runner.optim_wrapper.get_lr()['lr']
+
+    whole = rates('whole', 4)
+    rates('parts', 2)
+    changes = dict(resume=True, load_from=str(tmp_path / 'parts/iter_2.pth'))
+    assert rates('parts', 4, **changes) == whole

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from mmseg.registry import MODELS
@@ -186,3 +187,22 @@ def test_eta_is_drawn_once(batch):
 def test_eta_of_a_wrong_type():
     with pytest.raises(TypeError, match="`eta` must be a dict, a list of numbers or None, got 'no"):
         ABNNLoss(eta='normal')
+
+
+def test_samplers_of_hard_pixels_get_the_loss_of_each_pixel(batch):
+    logits, label = batch
+    loss = ABNNLoss(eta=[0.5, -1.0, 2.0, 0.0], loss_weight=0.4)
+    pixels = loss(logits, label, reduction_override='none')
+    assert pixels.shape == label.shape
+    valid = int((label != 255).sum())
+    assert pixels.sum().item() / valid == pytest.approx(loss(logits, label).item())
+    with pytest.raises(ValueError, match="`reduction_override` must be None or 'none', got 'sum'"):
+        loss(logits, label, reduction_override='sum')
+
+
+def test_class_weights_from_a_file(batch, tmp_path):
+    logits, label = batch
+    np.save(tmp_path / 'weights.npy', np.array([1.0, 2.0, 0.5, 3.0]))
+    given = ABNNLoss(eta=None, class_weight=[1.0, 2.0, 0.5, 3.0])
+    read = ABNNLoss(eta=None, class_weight=str(tmp_path / 'weights.npy'))
+    assert torch.equal(read(logits, label), given(logits, label))

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.members import MemberBank, applied, member_tensors
 from mmseg_abnn.models.layers import Draw, bayesian_layers, hold_draw
-from mmseg_abnn.models.segmentors import MCSegTTAModel
+from mmseg_abnn.models.segmentors import MCSegTTAModel, monte_carlo
 
 
 def build(alpha=0.2, test_cfg=None):
@@ -329,3 +329,23 @@ def test_cascades_sample_too(x):
     noisy = predict(model, x, copy.deepcopy(data))
     assert not torch.allclose(noisy[0].seg_logits.data.exp(), expected[0].seg_logits.data.exp())
     assert noisy[0].uncertainty.mutual_information.max() > 0
+
+
+def test_augmented_sigmoid_segmentors_are_merged_as_before():
+    head = dict(type='FCNHead', in_channels=64, in_index=3, channels=8, num_convs=1)
+    head.update(num_classes=2, out_channels=1, threshold=0.3, concat_input=False)
+    head['loss_decode'] = dict(type='CrossEntropyLoss', use_sigmoid=True)
+    model = build_segmentor(decode_head=head, auxiliary_head=None)
+    views = []
+    for shift in (-2.0, 3.0):
+        (view,) = samples(1, (4, 4), img_path='a.png')
+        view.seg_logits = PixelData(data=torch.full((1, 4, 4), shift))
+        views.append(view)
+    (merged,) = MCSegTTAModel(model).merge_preds([views])
+    assert merged.pred_sem_seg.data.float().mean() == 1  # mean probability 0.54 > 0.3
+
+
+def test_heads_without_logits_are_refused(monkeypatch):
+    monkeypatch.setattr(monte_carlo, '_NO_LOGITS', ('FCNHead',))  # MaskFormer needs MMDetection
+    with pytest.raises(ValueError, match='but FCNHead returns no logits'):
+        build()

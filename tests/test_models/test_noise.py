@@ -124,3 +124,14 @@ def test_noise_off_is_alpha_zero_and_ends(model, x):
         raise ZeroDivisionError
     assert torch.equal(run(model, x, 0), noisy)
     assert (plain - noisy).abs().max() > 1e-4
+
+
+def test_a_pass_in_lower_precision_does_not_round_a_draw(model, x):
+    memory = DrawMemory()
+    with torch.no_grad():
+        with hold_draw(model, Draw(0), memory):
+            expected = model(x)
+        with hold_draw(model, Draw(0), memory), torch.autocast('cpu', dtype=torch.bfloat16):
+            model(x)
+        with hold_draw(model, Draw(0), memory):
+            assert torch.equal(model(x), expected)

@@ -148,6 +148,39 @@ def test_two_processes_train_and_test(base, data, abnn, tmp_path):
     for name in FIGURES:
         assert double[name] == pytest.approx(single[name], abs=1e-3), name
 
+    # a second training finds its members finished, and writes the ensemble again
+    (work_dir / 'abnn.pth').unlink()
+    command = [script, ABNN_CONFIG, 2, '--work-dir', work_dir, *options]
+    result = succeeded(run(command, OMP_NUM_THREADS='1', PORT='29613'))
+    assert 'Member 1 of 2 is finished' in result.stdout + result.stderr
+    assert len(read_checkpoint(work_dir / 'abnn.pth')['members']) == 2
+
+
+def test_two_processes_with_augmentation_equal_one(data, abnn, tmp_path):
+    arguments = (ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'single', '--tta')
+    single, _ = measure(*arguments)
+    settings = {**SMALL, **data_options(data)}
+    options = ['--cfg-options', *(f'{key}={value}' for key, value in settings.items())]
+    command = [ROOT / 'tools/dist_test.sh', ABNN_CONFIG, abnn / 'abnn.pth', 2, '--tta']
+    command += ['--work-dir', tmp_path / 'double', *options]
+    succeeded(run(command, OMP_NUM_THREADS='1', PORT='29614'))
+    double = json.loads((tmp_path / 'double/metrics.json').read_text())
+    for name in FIGURES:
+        assert double[name] == pytest.approx(single[name], abs=1e-3), name
+
+
+def test_maps_are_saved_beside_another_metric(abnn, data, tmp_path):
+    config = tmp_path / 'two_metrics.py'
+    config.write_text(
+        f'_base_ = {str(ABNN_CONFIG)!r}\n'
+        "uncertainty = dict(type='UncertaintyMetric', id_split='test_id', ood_split='test_ood')\n"
+        "test_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']), uncertainty]\n"
+    )
+    arguments = ('--out', tmp_path / 'out')
+    metrics, _ = measure(config, abnn / 'abnn.pth', data, tmp_path, *arguments)
+    assert 'aAcc' in metrics
+    assert len(list((tmp_path / 'out').rglob('*_pred.png'))) == 7
+
 
 def test_scripts_explain_themselves():
     for name in ('dist_train.sh', 'dist_test.sh'):

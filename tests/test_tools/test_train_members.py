@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ def training(base, data, **options):
     settings['train_cfg.max_iters'] = settings['train_cfg.val_interval'] = ITERATIONS
     settings['param_scheduler.0.end'] = ITERATIONS
     settings['train_dataloader.num_workers'] = 1
+    settings['default_hooks.checkpoint.max_keep_ckpts'] = 3
     return {**settings, **options}
 
 
@@ -86,20 +88,44 @@ def test_killed_and_resumed_members_equal_uninterrupted_ones(uninterrupted, base
         assert all(torch.equal(one[name], other[name]) for name in other)
 
 
-def test_a_checkpoint_that_was_cut_off_is_not_used(uninterrupted, base, data, tmp_path):
+@pytest.fixture
+def interrupted(uninterrupted, tmp_path):
+    """Return a work dir whose second member stopped while its checkpoint was being replaced."""
     work_dir = tmp_path / 'run'
-    work_dir.mkdir()
+    source, target = uninterrupted / 'member_1', work_dir / 'member_1'
+    target.mkdir(parents=True)
     for m in (0, 2):
-        name = f'member_{m}.safetensors'
-        (work_dir / name).write_bytes((uninterrupted / name).read_bytes())
-    broken = work_dir / 'member_1/iter_5.pth'
-    broken.parent.mkdir()
-    broken.write_bytes((uninterrupted / f'member_1/iter_{ITERATIONS}.pth').read_bytes()[:5000])
-    (work_dir / 'member_1/last_checkpoint').write_text(str(broken))
-    arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--resume')
+        shutil.copy(uninterrupted / f'member_{m}.safetensors', work_dir)
+    for name in ('started.json', f'iter_{ITERATIONS - 2}.pth'):
+        shutil.copy(source / name, target)
+    broken = f'iter_{ITERATIONS - 1}.pth'
+    (target / broken).write_bytes((source / broken).read_bytes()[:5000])
+    # the path of the folder before it was moved
+    (target / 'last_checkpoint').write_text(str(source / broken))
+    return work_dir
+
+
+def test_the_latest_whole_checkpoint_is_used(uninterrupted, interrupted, base, data):
+    arguments = (ABNN_CONFIG, '--work-dir', interrupted, '--resume')
     result = succeeded(run_tool('train.py', *arguments, options=training(base, data)))
-    assert 'Starting again, there is no whole checkpoint' in result.stdout + result.stderr
-    assert same_members(work_dir, uninterrupted) == [True] * MEMBERS
+    printed = result.stdout + result.stderr
+    assert 'A checkpoint that cannot be used' in printed
+    assert f'Advance dataloader {ITERATIONS - 2} steps' in printed
+    assert same_members(interrupted, uninterrupted) == [True] * MEMBERS
+    # every member logs into its own folder
+    logs = list((interrupted / 'member_1').rglob('scalars.json'))
+    assert [path.read_text().count('loss_abnn') > 0 for path in logs] == [True]
+
+
+def test_an_interrupted_member_does_not_go_on_with_other_settings(interrupted, base, data):
+    options = training(base, data, **{'optim_wrapper.optimizer.lr': 0.5})
+    for name in ('member_0.safetensors', 'member_2.safetensors'):
+        (interrupted / name).unlink()
+    arguments = (ABNN_CONFIG, '--work-dir', interrupted, '--resume', '--member', 1)
+    result = run_tool('train.py', *arguments, options=options)
+    assert result.returncode != 0
+    assert 'optim_wrapper.optimizer.lr: 0.01 -> 0.5' in result.stderr
+    assert 'Iter(train)' not in result.stdout + result.stderr
 
 
 def test_members_of_separate_jobs_are_merged(uninterrupted, base, data, tmp_path):
@@ -141,7 +167,7 @@ def test_finished_members_are_not_mixed_with_other_settings(uninterrupted, base,
     result = run_tool('train.py', *arguments, options=options)
     assert result.returncode != 0
     error = next(line for line in result.stderr.splitlines() if line.startswith('ValueError'))
-    assert 'was fine-tuned with other settings: delete it, or choose another --work-dir' in error
+    assert 'was made with other settings: delete it, or choose another --work-dir' in error
     assert 'custom_hooks' in error
     assert '0.3' in error
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from ...checkpoint import network_state
 from ...conversion import Alpha, check_conversion_arguments, convert_to_abnn
+from ...members import noise_facts
 from ...models.segmentors import MonteCarloSegmentor
 from ...models.wrappers import unwrapped
 from ..member_losses import abnn_losses, draw_etas, loss_state, restore_etas, set_prior
@@ -84,8 +85,8 @@ class ABNNConversionHook(Hook):
 
     def __init__(
         self,
-        alpha: Alpha = 0.1,
-        noise_shape: str = 'channel',
+        alpha: Alpha = None,
+        noise_shape: str | None = None,
         trainable: str | Sequence[str] = 'norm',
         include: Sequence[str] = ('*',),
         exclude: Sequence[str] = (),
@@ -116,7 +117,12 @@ class ABNNConversionHook(Hook):
         selected = report.num_trainable
         report.count_parameters(model)
         if trained_before != [p.requires_grad for p in model.parameters()]:
-            self._wrap_again(runner, model)
+            self._wrap_again(runner)
+        if report.num_trainable == 0:
+            raise ValueError(
+                f'the network froze all {selected:,} parameters that were to be trained: remove '
+                '`frozen_stages`, or choose others by `trainable`'
+            )
         self._left_alone = [model.get_submodule(name) for name in report.left_alone]
         runner.logger.info(f'Converted {type(model).__name__} to an ABNN:\n{report}')
         if report.num_trainable < selected:
@@ -131,10 +137,11 @@ class ABNNConversionHook(Hook):
         draw_etas(model, self._seed)
 
     @staticmethod
-    def _wrap_again(runner: Runner, model: nn.Module) -> None:
+    def _wrap_again(runner: Runner) -> None:
         # DistributedDataParallel notes which parameters need gradients when it wraps.
         if not is_model_wrapper(runner.model):
             return
+        model = runner.model.module  # the network, or the model that augments its tests
         runner.model = None
         gc.collect()  # the old wrapper's hooks on the parameters die with it
         # converting to SyncBN was done by the first wrap
@@ -158,16 +165,16 @@ class ABNNConversionHook(Hook):
         members = checkpoint.get('members')
         if members and isinstance(model, MonteCarloSegmentor):
             model.set_members(members)
-            self._compare_settings(runner, checkpoint['meta']['members'])
+            self._compare_noise(runner, checkpoint['meta']['members'])
         elif members:
             runner.logger.warning(
                 f"The checkpoint's {len(members)} members are ignored: {type(model).__name__} does "
                 'not sample, MCEncoderDecoder does'
             )
 
-    def _compare_settings(self, runner: Runner, members: Sequence[dict[str, Any]]) -> None:
-        for key in ('alpha', 'noise_shape'):
-            now = self.settings[key]
+    @staticmethod
+    def _compare_noise(runner: Runner, members: Sequence[dict[str, Any]]) -> None:
+        for key, now in noise_facts(unwrapped(runner.model)).items():
             others = [facts[key] for facts in members if facts.get(key, now) != now]
             if others:
                 runner.logger.warning(
@@ -184,6 +191,17 @@ class ABNNConversionHook(Hook):
                 '--cfg-options load_from=FILE'
             )
         model = unwrapped(runner.model)
+        if isinstance(model, MonteCarloSegmentor) and len(model.members) > 0:
+            runner.logger.warning(
+                f'The {len(model.members)} members in the checkpoint are ignored: fine-tuning '
+                'starts from its base network'
+            )
+            model.set_members([])
+        if not abnn_losses(model):
+            runner.logger.warning(
+                'No head of the model has an `ABNNLoss`: the members differ by their noise and '
+                'their data only, not by class weights'
+            )
         groups = runner.optim_wrapper.param_groups
         if isinstance(groups, dict):  # several optimizers
             groups = [group for several in groups.values() for group in several]
@@ -220,8 +238,19 @@ class ABNNConversionHook(Hook):
                 for term, value in loss.terms.items():
                     runner.message_hub.update_scalar(f'train/{name}.{term}', value.item())
 
+    def before_val(self, runner: Runner) -> None:
+        """Say loudly if nothing is sampled."""
+        model = unwrapped(runner.model)
+        if not isinstance(model, MonteCarloSegmentor):
+            runner.logger.warning(
+                f'{type(model).__name__} does not average over draws: every forward pass has one '
+                'fresh draw of the noise, and figures differ from run to run. MCEncoderDecoder and '
+                'MCCascadeEncoderDecoder average'
+            )
+
     def before_test(self, runner: Runner) -> None:
         """Say loudly what is being sampled."""
+        self.before_val(runner)
         model = unwrapped(runner.model)
         if not self._weights_loaded:
             raise ValueError('no checkpoint was loaded: there is no trained network to test')

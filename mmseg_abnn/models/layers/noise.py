@@ -58,7 +58,8 @@ class HeldNoise:
     def __init__(self, draws: Sequence[Draw], layer: str) -> None:
         self.draws = tuple(draws)
         self.layer = layer
-        self._noise: Tensor | None = None
+        self._noise: Tensor | None = None  # as it was drawn
+        self._ready: Tensor | None = None  # with the device and dtype that were asked for last
 
     @torch.compiler.disable
     def sample(self, shape: tuple[int, ...], output: Tensor) -> Tensor:
@@ -86,9 +87,11 @@ class HeldNoise:
         if self._noise is None or self._noise.shape != (count, *shape):
             drawn = [torch.randn(shape, generator=d.generator(self.layer)) for d in self.draws]
             self._noise = torch.stack(drawn)
-        if self._noise.device != output.device or self._noise.dtype != output.dtype:
-            self._noise = self._noise.to(output)
-        return self._noise
+            self._ready = None
+        ready = self._ready
+        if ready is None or ready.device != output.device or ready.dtype != output.dtype:
+            ready = self._ready = self._noise.to(output)
+        return ready
 
 
 def bayesian_layers(model: nn.Module) -> dict[str, 'BayesianNorm']:
@@ -101,8 +104,8 @@ def bayesian_layers(model: nn.Module) -> dict[str, 'BayesianNorm']:
 class DrawMemory:
     """Keeps the noise of draws that are held again and again, as for the images of a test set.
 
-    Only noise per channel is kept, which is small: two numbers per trained parameter and draw
-    at most. Noise per element grows with the image.
+    Only noise per channel is kept, which is small: one number for each gain and draw. Noise per
+    element grows with the image.
     """
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
+from mmseg.models.losses.utils import get_class_weight
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -33,7 +34,8 @@ class ABNNLoss(nn.Module):
     Args:
         eta: How the class offsets are drawn, see :func:`draw_eta`. By default ``int(sqrt(C))``
             random classes get half the weight (the default is ours).
-        class_weight: C fixed weights >= 0 on top, or None.
+        class_weight: C fixed weights >= 0 on top, or a file that holds them (see MMSegmentation's
+            losses), or None.
         prior_std: Standard deviation of a Gaussian prior on the trained parameters, > 0, which
             adds ``sum (w - c)^2 / (2 prior_std^2)``; None for none. The data term is a mean over
             pixels, not a sum: to have the posterior's balance of N pixels, take
@@ -57,7 +59,7 @@ class ABNNLoss(nn.Module):
     def __init__(
         self,
         eta: Eta = _DEFAULT_ETA,
-        class_weight: Sequence[float] | None = None,
+        class_weight: Sequence[float] | str | None = None,
         prior_std: float | None = None,
         prior_center: str = 'zero',
         loss_weight: float = 1.0,
@@ -67,14 +69,15 @@ class ABNNLoss(nn.Module):
         super().__init__()
         if not loss_name.startswith('loss_'):
             raise ValueError(f"`loss_name` must start with 'loss_', got {loss_name!r}")
-        if class_weight is not None and any(value < 0 for value in class_weight):
-            raise ValueError(f'`class_weight` must hold numbers >= 0, got {class_weight}')
+        weights = get_class_weight(class_weight)  # reads a file
+        self.class_weight = None if weights is None else [float(value) for value in weights]
+        if any(value < 0 for value in self.class_weight or ()):
+            raise ValueError(f'`class_weight` must hold numbers >= 0, got {self.class_weight}')
         if prior_std is not None and not prior_std > 0:
             raise ValueError(f'`prior_std` must be None or > 0, got {prior_std}')
         if prior_center not in _CENTERS:
             raise ValueError(f'`prior_center` must be one of {_CENTERS}, got {prior_center!r}')
         self.eta = check_eta(eta)
-        self.class_weight = class_weight
         self.prior_std = prior_std
         self.prior_center = prior_center
         self.loss_weight = loss_weight
@@ -111,6 +114,7 @@ class ABNNLoss(nn.Module):
         label: Tensor,
         weight: Tensor | None = None,
         ignore_index: int = 255,
+        reduction_override: str | None = None,
     ) -> Tensor:
         """Compute the loss.
 
@@ -119,14 +123,21 @@ class ABNNLoss(nn.Module):
             label: Class indices of shape (N, ...), or ``ignore_index``.
             weight: Weights of single pixels, of the shape of ``label``, or None.
             ignore_index: Label of the pixels that do not count.
+            reduction_override: ``'none'`` for the data term of each pixel, as samplers of hard
+                pixels ask for it.
 
         Returns:
-            The loss, a scalar; its data term is 0 where every pixel is ignored.
+            The loss, a scalar; its data term is 0 where every pixel is ignored. Or, with
+            ``reduction_override='none'``, a tensor of the shape of ``label``.
 
         Raises:
             ValueError: If the network has a single (sigmoid) output, or the number of classes is
                 not that of ``eta`` or ``class_weight``.
         """
+        if reduction_override not in (None, 'none'):
+            raise ValueError(
+                f"`reduction_override` must be None or 'none', got {reduction_override!r}"
+            )
         num_classes = cls_score.shape[1]
         if num_classes < 2:
             raise ValueError(
@@ -145,6 +156,8 @@ class ABNNLoss(nn.Module):
         )
         if weight is not None:
             pixels = pixels * weight
+        if reduction_override == 'none':
+            return self.loss_weight * pixels
         loss = self.loss_weight * pixels.sum() / self._count_valid(label != ignore_index)
         self.terms = {'likelihood': loss.detach()}
         if self.prior is not None:

@@ -27,6 +27,8 @@ class MCSegTTAModel(SegTTAModel):
         Returns:
             One data sample for each image, as :meth:`MonteCarloSegmentor.predict` returns it.
         """
+        if self.module.out_channels == 1:  # a sigmoid, which has no such uncertainty
+            return super().merge_preds(data_samples_list)
         merged = []
         for views in data_samples_list:
             mean = RunningPrediction()

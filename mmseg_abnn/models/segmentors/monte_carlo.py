@@ -20,6 +20,8 @@ _SETTINGS: dict[str, int | bool] = {
     'include_base': False,
     'draw_per_image': False,
 }
+# decode heads of MMSegmentation whose `seg_logits` are sums of masks weighted by class
+_NO_LOGITS = ('MaskFormerHead', 'Mask2FormerHead')
 
 
 def store_prediction(sample: SegDataSample, seg_logits: Tensor, expected_entropy: Tensor) -> None:
@@ -76,6 +78,12 @@ class MonteCarloSegmentor:
             raise ValueError(
                 f'{name} needs at least 2 output channels (softmax), got '
                 f'`out_channels`={out_channels}'
+            )
+        heads = [m for m in cast(nn.Module, self).modules() if type(m).__name__ in _NO_LOGITS]
+        if heads:
+            raise ValueError(
+                f'{name} averages softmax probabilities, but {type(heads[0]).__name__} returns no '
+                'logits: its sums of masks are not supported'
             )
         self.test_cfg = ConfigDict({'mode': 'whole', **(self.test_cfg or {})})
         settings = {key: self.test_cfg.get(key, value) for key, value in _SETTINGS.items()}
