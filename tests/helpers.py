@@ -1,6 +1,8 @@
 """Small networks that several tests build."""
 
 import copy
+import sys
+import types
 
 import mmseg.models
 import torch
@@ -59,6 +61,26 @@ _SEGMENTOR = dict(
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),
 )
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """MMPretrain's layer of this name, written again: MMPretrain need not be installed."""
+
+    def __init__(self, num_channels, **kwargs):
+        super().__init__(num_channels, **kwargs)
+        self.num_channels = num_channels
+
+    def forward(self, x, data_format='channel_first'):
+        if data_format == 'channel_last':
+            return super().forward(x)
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous()
+
+
+def install_layer_norm_2d(monkeypatch):
+    """Let conversion find :class:`LayerNorm2d` where it looks for MMPretrain's."""
+    module = types.ModuleType('mmpretrain.models.utils.norm')
+    module.LayerNorm2d = LayerNorm2d
+    monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 def segmentor_config(**changes) -> ConfigDict:

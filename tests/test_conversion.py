@@ -1,11 +1,10 @@
 import copy
 import sys
-import types
 import warnings
 
 import pytest
 import torch
-from helpers import build_segmentor
+from helpers import LayerNorm2d, build_segmentor, install_layer_norm_2d
 from mmengine.model import ExponentialMovingAverage
 from torch import nn
 
@@ -230,24 +229,11 @@ def test_a_distributed_model_is_converted_inside(tmp_path, caplog):
 
 
 def test_layer_norm_2d_of_mmpretrain(monkeypatch):
-    class LayerNorm2d(nn.LayerNorm):
-        """As MMPretrain has it, which need not be installed."""
-
-        def __init__(self, num_channels, **kwargs):
-            super().__init__(num_channels, **kwargs)
-            self.num_channels = num_channels
-
-        def forward(self, x, data_format='channel_first'):
-            if data_format == 'channel_last':
-                return super().forward(x)
-            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous()
-
-    module = types.ModuleType('mmpretrain.models.utils.norm')
-    module.LayerNorm2d = LayerNorm2d
     model = nn.Sequential(LayerNorm2d(4))
+    monkeypatch.delitem(sys.modules, 'mmpretrain.models.utils.norm', raising=False)
     with pytest.raises(ValueError, match='LayerNorm2d has no Bayesian form'):
         convert_to_abnn(model)
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    install_layer_norm_2d(monkeypatch)
     x = torch.randn(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
     plain = model(x)
     convert_to_abnn(model, alpha=0.0)

@@ -3,15 +3,13 @@
 import mmcv.cnn
 import pytest
 import torch
+from helpers import LayerNorm2d, install_layer_norm_2d
 from torch import nn
 
-from mmseg_abnn import models
+from mmseg_abnn.compat import batch_norm_xd
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.models import layers
 from mmseg_abnn.models.layers import Draw, hold_draw
-
-assert models
-
 
 def batch(*shape):
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
@@ -33,6 +31,7 @@ LAYERS = {
         (6, 4, 5, 3),
     ),
     'BN3d': (nn.BatchNorm3d, layers.BayesBatchNorm3d, (4,), {}, (6, 4, 2, 3, 3)),
+    'BNXd': (batch_norm_xd(), layers.BayesBatchNormXd, (4,), {}, (6, 4, 5, 3)),
     'SyncBN': (nn.SyncBatchNorm, layers.BayesSyncBatchNorm, (4,), {}, (6, 4, 5, 3)),
     'LN, tokens': (nn.LayerNorm, layers.BayesLayerNorm, (4,), {}, (3, 7, 4)),
     'LN, pixels last': (nn.LayerNorm, layers.BayesLayerNorm, (4,), {}, (3, 5, 6, 4)),
@@ -40,6 +39,7 @@ LAYERS = {
     'LN, three axes': (nn.LayerNorm, layers.BayesLayerNorm, ((4, 5, 3),), {}, (6, 4, 5, 3)),
     'LN, two axes': (nn.LayerNorm, layers.BayesLayerNorm, ((5, 3),), {}, (6, 4, 5, 3)),
     'LN, no bias': (nn.LayerNorm, layers.BayesLayerNorm, (4,), dict(bias=False), (3, 7, 4)),
+    'LN2d': (LayerNorm2d, layers.BayesLayerNorm2d, (4,), {}, (6, 4, 5, 3)),
     'GN': (nn.GroupNorm, layers.BayesGroupNorm, (2, 4), {}, (6, 4, 5, 3)),
     'GN, tokens': (nn.GroupNorm, layers.BayesGroupNorm, (2, 4), {}, (6, 4, 9)),
     'IN1d': (nn.InstanceNorm1d, layers.BayesInstanceNorm1d, (4,), AFFINE, (6, 4, 5)),
@@ -74,7 +74,7 @@ def build(name, alpha, noise_shape='channel'):
 
 def gain_shape(layer, x):
     """Return the shape in which one eps per sample and feature broadcasts to ``x``."""
-    if isinstance(layer, nn.LayerNorm):
+    if isinstance(layer, nn.LayerNorm) and not hasattr(layer, 'num_channels'):
         k = len(layer.normalized_shape)
         return (x.shape[0], *[1] * (x.dim() - 1 - k), *layer.normalized_shape)
     return (*x.shape[:2], *[1] * (x.dim() - 2))
@@ -113,7 +113,8 @@ def test_state_dicts_go_both_ways(name):
 
 
 @every_layer
-def test_conversion_and_back(name):
+def test_conversion_and_back(name, monkeypatch):
+    install_layer_norm_2d(monkeypatch)
     reference, layer, x = build(name, alpha=0.0)
     model = nn.Sequential(reference).eval()
     expected = model(x)
@@ -133,7 +134,11 @@ def test_output_is_the_equation_for_the_noise_that_is_held(name, noise_shape, tr
     with hold_draw(model, draw):
         output = model(x)
     size = gain_shape(layer, x)[1:] if noise_shape == 'channel' else x.shape[1:]
-    eps = 0.3 * torch.randn(size, generator=draw.generator('0'))
+    generator = draw.generator('0')
+    if name == 'LN2d' and noise_shape == 'element':  # it normalizes with the channels last
+        eps = 0.3 * torch.randn(*size[1:], size[0], generator=generator).permute(2, 0, 1)
+    else:
+        eps = 0.3 * torch.randn(size, generator=generator)
     # BNL(h) = gamma xhat (1 + eps) + beta with gamma xhat = plain - beta
     torch.testing.assert_close(output, (plain - beta(layer, x)) * (1 + eps) + beta(layer, x))
 
