@@ -72,7 +72,7 @@ def main() -> None:
         os.makedirs(cfg.work_dir, exist_ok=True)
         path = os.path.join(cfg.work_dir, METRICS_FILE)
         with open(path, 'w', encoding='utf-8') as file:
-            json.dump(metrics, file, indent=2)
+            json.dump(metrics, file, indent=2, default=float)  # NumPy numbers of other metrics
         print(f'Metrics: {path}')
 
 

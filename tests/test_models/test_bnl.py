@@ -11,6 +11,7 @@ from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.models import layers
 from mmseg_abnn.models.layers import Draw, hold_draw
 
+
 def batch(*shape):
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 

@@ -173,12 +173,13 @@ def test_maps_are_saved_beside_another_metric(abnn, data, tmp_path):
     config = tmp_path / 'two_metrics.py'
     config.write_text(
         f'_base_ = {str(ABNN_CONFIG)!r}\n'
-        "uncertainty = dict(type='UncertaintyMetric', id_split='test_id', ood_split='test_ood')\n"
+        "uncertainty = dict(type='UncertaintyMetric', id_split='test_id', ood_split='test_ood',\n"
+        "                   prefix='uncertainty')\n"
         "test_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']), uncertainty]\n"
     )
     arguments = ('--out', tmp_path / 'out')
     metrics, _ = measure(config, abnn / 'abnn.pth', data, tmp_path, *arguments)
-    assert 'aAcc' in metrics
+    assert {'mIoU', 'uncertainty/mIoU', 'uncertainty/entropy/AUPR'} <= set(metrics)
     assert len(list((tmp_path / 'out').rglob('*_pred.png'))) == 7
 
 
