@@ -235,9 +235,8 @@ def convert_to_abnn(
     switch_off_bypasses(model)
     _select_trainable(model, trainable)
     report.count_parameters(model)
-    if is_model_wrapper(wrapper) and trained_before != [
-        p.requires_grad for p in model.parameters()
-    ]:
+    changed = trained_before != [p.requires_grad for p in model.parameters()]
+    if changed and is_model_wrapper(wrapper):
         print_log(
             'Conversion changed which parameters are trained. DistributedDataParallel noted that '
             'when it wrapped the model: wrap the model again before training it.',
