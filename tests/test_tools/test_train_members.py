@@ -284,10 +284,10 @@ def test_slurm_scripts_start_the_tools_by_srun(tmp_path, tool, extra):
         'python',
         '-u',
         str(ROOT / f'tools/{tool}.py'),
-        'config.py',
-        *extra,
         '--launcher',
         'slurm',
+        'config.py',
+        *extra,
         '--work-dir',
         'a folder',
     ]

@@ -16,6 +16,7 @@ from torch import nn
 from ...checkpoint import network_state
 from ...conversion import Alpha, check_conversion_arguments, convert_to_abnn
 from ...members import noise_facts
+from ...models.losses import ABNNLoss
 from ...models.segmentors import MonteCarloSegmentor
 from ...models.wrappers import unwrapped
 from ..member_losses import abnn_losses, draw_etas, loss_state, restore_etas, set_prior
@@ -105,6 +106,7 @@ class ABNNConversionHook(Hook):
         self._resumed_state: dict[str, Any] | None = None
         self._seed = 0
         self._left_alone: list[nn.Module] = []
+        self._losses: dict[str, ABNNLoss] = {}
 
     def before_run(self, runner: Runner) -> None:
         """Convert, freeze, and draw eta."""
@@ -197,7 +199,8 @@ class ABNNConversionHook(Hook):
                 'starts from its base network'
             )
             model.set_members([])
-        if not abnn_losses(model):
+        self._losses = {name: loss for name, (loss, _) in abnn_losses(model).items()}
+        if not self._losses:
             runner.logger.warning(
                 'No head of the model has an `ABNNLoss`: the members differ by their noise and '
                 'their data only, not by class weights'
@@ -233,7 +236,7 @@ class ABNNConversionHook(Hook):
         outputs: dict[str, Any] | None = None,
     ) -> None:
         """Log the terms of the losses that have more than one."""
-        for name, (loss, _) in abnn_losses(unwrapped(runner.model)).items():
+        for name, loss in self._losses.items():
             if len(loss.terms) > 1:
                 for term, value in loss.terms.items():
                     runner.message_hub.update_scalar(f'train/{name}.{term}', value.item())
