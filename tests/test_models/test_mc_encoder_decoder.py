@@ -48,7 +48,7 @@ def test_mean_of_probabilities_over_members_and_draws(x):
     result = predict(model, x, samples(2, ori_shape=(64, 96)))
 
     # the oracle: M full copies of the network, every draw kept, resized to the original image
-    all_p = []
+    all_p, all_logits = [], []
     for m, member in enumerate(members):
         network = copy.deepcopy(model)
         network.load_state_dict({**network.state_dict(), **member})
@@ -57,7 +57,8 @@ def test_mean_of_probabilities_over_members_and_draws(x):
                 logits = network.encode_decode(x, [dict(img_shape=(32, 48))] * 2)
             logits = torch.nn.functional.interpolate(logits, (64, 96), mode='bilinear')
             all_p.append(logits.softmax(dim=1))
-    all_p = torch.stack(all_p)
+            all_logits.append(logits)
+    all_p, all_logits = torch.stack(all_p), torch.stack(all_logits)
     mean = all_p.mean(dim=0)
     entropy = -(mean * mean.log()).sum(dim=1)
     expected_entropy = -(all_p * all_p.log()).sum(dim=2).mean(dim=0)
@@ -70,6 +71,13 @@ def test_mean_of_probabilities_over_members_and_draws(x):
         torch.testing.assert_close(maps.expected_entropy[0], expected_entropy[i])
         difference = entropy[i] - expected_entropy[i]
         torch.testing.assert_close(maps.mutual_information[0], difference, rtol=1e-4, atol=2e-6)
+        most = all_p[:, i].argmax(dim=1).mode(dim=0)
+        agreeing = (all_p[:, i].argmax(dim=1) == most.values).float().mean(dim=0)
+        torch.testing.assert_close(maps.variation_ratio[0], 1 - agreeing)
+        of_image = all_logits[:, i]
+        torch.testing.assert_close(maps.max_logit[0], -of_image.amax(dim=1).mean(dim=0))
+        energy = -of_image.double().exp().sum(dim=1).log().mean(dim=0)
+        torch.testing.assert_close(maps.energy[0].double(), energy, rtol=1e-5, atol=1e-5)
 
 
 def test_without_noise_it_is_the_deterministic_segmentor(x):
@@ -272,16 +280,27 @@ def test_a_failure_while_predicting_leaves_no_noise_behind(x):
 def test_test_time_augmentation_is_the_mean_over_the_views(x):
     model = build(test_cfg=dict(mode='whole', num_samples=2))
     tta = MCSegTTAModel(model)
-    views = []
+    views, draws = [], []
     for flip in (False, True):
         data = samples(1, (32, 48), flip=flip, flip_direction='horizontal', img_path='a.png')
-        views.append(predict(model, x[:1].flip(-1) if flip else x[:1], data)[0])
+        image = x[:1].flip(-1) if flip else x[:1]
+        views.append(predict(model, image, data)[0])
+        for index in range(2):
+            with torch.no_grad(), hold_draw(model, Draw(0, 0, index)):
+                logits = model.encode_decode(image, [dict(img_shape=(32, 48))])[0]
+            draws.append(logits.flip(-1) if flip else logits)
     (merged,) = tta.merge_preds([copy.deepcopy(views)])
     p = sum(view.seg_logits.data.softmax(0) for view in views) / 2
     torch.testing.assert_close(merged.seg_logits.data.softmax(0), p)
     assert torch.equal(merged.pred_sem_seg.data[0], p.argmax(0))
     expected = sum(view.uncertainty.expected_entropy for view in views) / 2
     torch.testing.assert_close(merged.uncertainty.expected_entropy, expected)
+    labels = torch.stack(draws).argmax(dim=1)
+    agreeing = (labels == labels.mode(dim=0).values).float().mean(dim=0)
+    torch.testing.assert_close(merged.uncertainty.variation_ratio[0], 1 - agreeing)
+    max_logit = -torch.stack(draws).amax(dim=1).mean(dim=0)
+    torch.testing.assert_close(merged.uncertainty.max_logit[0], max_logit)
+    assert 'votes' not in merged
     assert not torch.allclose(views[0].seg_logits.data, views[1].seg_logits.data)
 
 

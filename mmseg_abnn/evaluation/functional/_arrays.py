@@ -21,6 +21,20 @@ def to_numpy(values: Array) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
+def as_tensor(values: Array) -> torch.Tensor:
+    """Return ``values`` as a tensor, on the device that they are on, without a gradient."""
+    if isinstance(values, torch.Tensor):
+        return values.detach()
+    array = np.ascontiguousarray(np.asarray(values))
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def as_bool_tensor(name: str, values: Array) -> torch.Tensor:
+    """Return ``values`` as a boolean tensor, see :func:`to_bool`."""
+    tensor = as_tensor(values)
+    return tensor if tensor.dtype == torch.bool else torch.from_numpy(to_bool(name, values))
+
+
 def to_finite(name: str, values: Array) -> np.ndarray:
     """Return ``values`` as a floating-point array, or raise ValueError on NaN and infinities."""
     array = to_numpy(values)
@@ -47,9 +61,9 @@ def to_bool(name: str, values: Array) -> np.ndarray:
     return result
 
 
-def check_same_shape(**arrays: np.ndarray) -> None:
+def check_same_shape(**arrays: np.ndarray | torch.Tensor) -> None:
     """Raise ValueError, naming the arguments, if the shapes of the arrays differ."""
-    shapes = {name: array.shape for name, array in arrays.items()}
+    shapes = {name: tuple(array.shape) for name, array in arrays.items()}
     if len(set(shapes.values())) > 1:
         listed = ', '.join(f'`{name}` {shape}' for name, shape in shapes.items())
         raise ValueError(f'arrays must have the same shape, got {listed}')

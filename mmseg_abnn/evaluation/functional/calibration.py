@@ -1,4 +1,6 @@
-"""Expected calibration error, directly or from count tables that can be added up."""
+"""Calibration errors and reliability, directly or from count tables that can be added up."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,8 +10,54 @@ from ._arrays import Array, check_same_shape, to_bool, to_finite, to_numpy
 _ROUNDING = 1e-6
 
 
+class ReliabilityCurve(NamedTuple):
+    """The bins of a reliability diagram that hold a value, each field of shape (bins,)."""
+
+    confidence: np.ndarray
+    """Mean confidence, in [0, 1]."""
+    accuracy: np.ndarray
+    """Share of correct predictions, in [0, 1]."""
+    counts: np.ndarray
+    """Number of values, int64."""
+
+
+def bin_index(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """Return the bin of each confidence, int64 in 0..bins-1.
+
+    Bin i of B holds the confidences in (i/B, (i+1)/B]; confidence 0 goes into the first bin.
+
+    Args:
+        confidence: Any shape, checked by :func:`check_confidence`.
+        bins: Number of bins of equal width.
+    """
+    edges = np.arange(bins + 1) / bins
+    index = np.ceil(confidence * np.float64(bins)).astype(np.int64) - 1
+    np.clip(index, 0, bins - 1, out=index)
+    # The product is rounded: a value next to an edge may have crossed it.
+    index -= confidence <= np.append(-np.inf, edges[1:-1])[index]
+    index += confidence > np.append(edges[1:-1], np.inf)[index]
+    return index
+
+
+def check_confidence(confidence: Array) -> np.ndarray:
+    """Return confidences as an array of floats, or raise ValueError if they are not in [0, 1].
+
+    1e-6 of rounding is accepted.
+    """
+    values = to_finite('confidence', confidence)
+    if values.size and (values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING):
+        raise ValueError(f'`confidence` must be in [0, 1], got {values.min()} to {values.max()}')
+    return values
+
+
+def check_bins(bins: int) -> None:
+    """Raise ValueError if there is no bin."""
+    if bins < 1:
+        raise ValueError(f'`bins` must be >= 1, got {bins}')
+
+
 def calibration_counts(confidence: Array, correct: Array, bins: int = 15) -> np.ndarray:
-    """Count what the expected calibration error needs; tables of several images add up.
+    """Count what a calibration error needs; tables of several images add up.
 
     Bin i of B holds the confidences in (i/B, (i+1)/B]; confidence 0 goes into the first bin.
 
@@ -26,26 +74,26 @@ def calibration_counts(confidence: Array, correct: Array, bins: int = 15) -> np.
         ValueError: If the shapes differ, a confidence is not finite or not in [0, 1] (1e-6 of
             rounding is accepted), ``correct`` is not boolean-like or ``bins`` is below 1.
     """
-    if bins < 1:
-        raise ValueError(f'`bins` must be >= 1, got {bins}')
-    conf = to_finite('confidence', confidence).astype(np.float64)
-    right = to_bool('correct', correct)
+    check_bins(bins)
+    conf, right = check_confidence(confidence), to_bool('correct', correct)
     check_same_shape(confidence=conf, correct=right)
     conf, right = conf.ravel(), right.ravel()
-    if conf.size and (conf.min() < -_ROUNDING or conf.max() > 1 + _ROUNDING):
-        raise ValueError(f'`confidence` must be in [0, 1], got {conf.min()} to {conf.max()}')
+    return _count(bin_index(conf, bins), conf, right, bins)
 
-    edges = np.arange(bins + 1) / bins
-    # side='left': a value equal to an edge belongs to the bin below that edge.
-    index = np.clip(np.searchsorted(edges, conf, side='left') - 1, 0, bins - 1)
-    return np.stack(
-        [
-            np.bincount(index, minlength=bins).astype(np.float64),
-            np.bincount(index, weights=conf, minlength=bins),
-            np.bincount(index, weights=right, minlength=bins),
-        ],
-        axis=1,
-    )
+
+def reliability_curve(counts: Array) -> ReliabilityCurve:
+    """Return the points of a reliability diagram from a table of :func:`calibration_counts`.
+
+    Args:
+        counts: Table of shape (bins, 3).
+
+    Raises:
+        ValueError: If the table has another shape or counts nothing.
+    """
+    table = _check_table(counts)
+    table = table[table[:, 0] > 0]
+    total = table[:, 0]
+    return ReliabilityCurve(table[:, 1] / total, table[:, 2] / total, total.astype(np.int64))
 
 
 def ece_from_counts(counts: Array) -> float:
@@ -63,13 +111,27 @@ def ece_from_counts(counts: Array) -> float:
     Raises:
         ValueError: If the table has another shape or counts nothing.
     """
-    table = to_numpy(counts)
-    if table.ndim != 2 or table.shape[1] != 3:
-        raise ValueError(f'`counts` must have shape (bins, 3), got {table.shape}')
-    total = table[:, 0].sum()
-    if total == 0:
-        raise ValueError('`counts` counts no value: the calibration error is undefined')
-    return float(np.abs(table[:, 2] - table[:, 1]).sum() / total)
+    table = _check_table(counts)
+    return float(np.abs(table[:, 2] - table[:, 1]).sum() / table[:, 0].sum())
+
+
+def mce_from_counts(counts: Array) -> float:
+    """Maximum calibration error, the largest |accuracy - mean confidence| of a bin.
+
+    (Naeini et al., AAAI 2015; Guo et al., ICML 2017, equation 5.) A bin with few values counts as
+    much as any other, so it is a noisy number.
+
+    Args:
+        counts: Table of shape (bins, 3), as of :func:`calibration_counts`.
+
+    Returns:
+        A float in [0, 1].
+
+    Raises:
+        ValueError: If the table has another shape or counts nothing.
+    """
+    curve = reliability_curve(counts)
+    return float(np.abs(curve.accuracy - curve.confidence).max())
 
 
 def expected_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
@@ -87,3 +149,70 @@ def expected_calibration_error(confidence: Array, correct: Array, bins: int = 15
         ValueError: As :func:`calibration_counts`, and if there is no value.
     """
     return ece_from_counts(calibration_counts(confidence, correct, bins))
+
+
+def maximum_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
+    """Maximum calibration error with bins of equal width, lower edge open, upper edge closed.
+
+    Args:
+        confidence: Any shape; probability of the predicted class, in [0, 1].
+        correct: Of the same shape; True or 1 where the prediction is right.
+        bins: Number of bins of equal width.
+
+    Returns:
+        A float in [0, 1], see :func:`mce_from_counts`.
+
+    Raises:
+        ValueError: As :func:`calibration_counts`, and if there is no value.
+    """
+    return mce_from_counts(calibration_counts(confidence, correct, bins))
+
+
+def adaptive_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
+    """Expected calibration error with bins that hold equally many values (top label).
+
+    Bin i of B ends with the value of rank ceil(n (i+1) / B) (Nguyen & O'Connor, EMNLP 2015). Equal
+    confidences stay in one bin, so the result does not depend on the order of the values, and
+    bins may hold different numbers of them or none.
+
+    Args:
+        confidence: Any shape; probability of the predicted class, in [0, 1].
+        correct: Of the same shape; True or 1 where the prediction is right.
+        bins: Number of bins.
+
+    Returns:
+        A float in [0, 1].
+
+    Raises:
+        ValueError: As :func:`expected_calibration_error`.
+    """
+    check_bins(bins)
+    conf, right = check_confidence(confidence), to_bool('correct', correct)
+    check_same_shape(confidence=conf, correct=right)
+    conf, right = conf.ravel(), right.ravel()
+    if conf.size == 0:
+        raise ValueError('`confidence` is empty: the calibration error is undefined')
+    ranks = -(-conf.size * np.arange(1, bins) // bins) - 1
+    edges = np.partition(conf, ranks)[ranks] if bins > 1 else conf[:0]
+    index = np.searchsorted(edges, conf, side='left')
+    return ece_from_counts(_count(index, conf, right, bins))
+
+
+def _count(index: np.ndarray, conf: np.ndarray, right: np.ndarray, bins: int) -> np.ndarray:
+    return np.stack(
+        [
+            np.bincount(index, minlength=bins).astype(np.float64),
+            np.bincount(index, weights=conf, minlength=bins),
+            np.bincount(index[right], minlength=bins),
+        ],
+        axis=1,
+    )
+
+
+def _check_table(counts: Array) -> np.ndarray:
+    table = to_numpy(counts)
+    if table.ndim != 2 or table.shape[1] != 3:
+        raise ValueError(f'`counts` must have shape (bins, 3), got {table.shape}')
+    if table[:, 0].sum() == 0:
+        raise ValueError('`counts` counts no value: the calibration error is undefined')
+    return table

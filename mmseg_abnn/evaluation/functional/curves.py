@@ -1,7 +1,8 @@
-"""Out-of-distribution detection: area under the ROC curve, average precision, FPR at a recall.
+"""Out-of-distribution detection, exactly: ROC and precision-recall curves and their numbers.
 
 OOD is the positive class, and a score is high where a pixel looks OOD. Every number is exact: equal
-scores are one threshold, and no threshold is left out or interpolated.
+scores are one threshold, and no threshold is left out or interpolated. For data that do not fit
+into memory there is :class:`~mmseg_abnn.evaluation.functional.ScoreHistogram`.
 """
 
 from typing import NamedTuple
@@ -21,20 +22,54 @@ class DetectionMetrics(NamedTuple):
     fpr: float
 
 
-class _CurveCounts(NamedTuple):
-    """True and false positives at or above each distinct threshold, from high to low (int64).
+class RocCurve(NamedTuple):
+    """A ROC curve, from the highest threshold to the lowest, starting at (0, 0).
 
-    The last entries are the numbers of positives and of negatives.
+    Each field has shape (thresholds + 1,): false-positive rate, true-positive rate (recall), and
+    the threshold at or above which a pixel is called OOD; the first threshold is infinite.
     """
 
-    true_positives: np.ndarray
-    false_positives: np.ndarray
+    fpr: np.ndarray
+    tpr: np.ndarray
+    thresholds: np.ndarray
+
+
+class PrecisionRecallCurve(NamedTuple):
+    """A precision-recall curve, from the highest threshold to the lowest.
+
+    Each field has shape (thresholds,).
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    thresholds: np.ndarray
+
+
+class BestF1(NamedTuple):
+    """The largest F1 in [0, 1], and the threshold at or above which a pixel is called OOD."""
+
+    f1: float
+    threshold: float
+
+
+class _Steps(NamedTuple):
+    """What is found at each distinct score of a positive, from high to low.
+
+    Recall changes at these thresholds only, so they hold all that the numbers need. Shape (K,);
+    ``total_negatives`` is a number.
+    """
+
+    thresholds: np.ndarray
+    true_positives: np.ndarray  # positives at or above the threshold
+    negatives_above: np.ndarray  # negatives strictly above it
+    false_positives: np.ndarray  # negatives at or above it
+    total_negatives: int
 
 
 def detection_metrics(
     scores: Array, positives: Array, recall: float = 0.95, rule: str = 'first'
 ) -> DetectionMetrics:
-    """Compute :func:`roc_auc`, :func:`average_precision` and :func:`fpr_at_recall` with one sort.
+    """Compute :func:`roc_auc`, :func:`average_precision` and :func:`fpr_at_recall` at once.
 
     Args:
         scores: Any shape; high where OOD.
@@ -49,10 +84,10 @@ def detection_metrics(
         ValueError: If the shapes differ, a score is not finite, ``positives`` is not boolean-like,
             there is no positive or no negative, or ``recall`` or ``rule`` is not allowed.
     """
-    _check_recall_and_rule(recall, rule)
-    counts = _count(scores, positives)
+    check_recall_and_rule(recall, rule)
+    steps = _find_steps(scores, positives)
     return DetectionMetrics(
-        _roc_auc(counts), _average_precision(counts), _fpr_at_recall(counts, recall, rule)
+        _roc_auc(steps), _average_precision(steps), _fpr_at_recall(steps, recall, rule)
     )
 
 
@@ -69,7 +104,7 @@ def roc_auc(scores: Array, positives: Array) -> float:
     Raises:
         ValueError: As :func:`detection_metrics`.
     """
-    return _roc_auc(_count(scores, positives))
+    return _roc_auc(_find_steps(scores, positives))
 
 
 def average_precision(scores: Array, positives: Array) -> float:
@@ -85,7 +120,7 @@ def average_precision(scores: Array, positives: Array) -> float:
     Raises:
         ValueError: As :func:`detection_metrics`.
     """
-    return _average_precision(_count(scores, positives))
+    return _average_precision(_find_steps(scores, positives))
 
 
 def fpr_at_recall(
@@ -117,56 +152,142 @@ def fpr_at_recall(
     Raises:
         ValueError: As :func:`detection_metrics`.
     """
-    _check_recall_and_rule(recall, rule)
-    return _fpr_at_recall(_count(scores, positives), recall, rule)
+    check_recall_and_rule(recall, rule)
+    return _fpr_at_recall(_find_steps(scores, positives), recall, rule)
 
 
-def _check_recall_and_rule(recall: float, rule: str) -> None:
+def best_f1(scores: Array, positives: Array) -> BestF1:
+    """Largest F1 = 2 precision recall / (precision + recall) over all thresholds.
+
+    It is a diagnostic: the threshold is chosen with the labels of the data that it is measured on.
+
+    Args:
+        scores: Any shape; high where OOD.
+        positives: Of the same shape; True or 1 where OOD.
+
+    Returns:
+        The F1, and the highest threshold that reaches it.
+
+    Raises:
+        ValueError: As :func:`detection_metrics`.
+    """
+    steps = _find_steps(scores, positives)
+    total = steps.true_positives[-1]
+    f1 = 2 * steps.true_positives / (steps.true_positives + steps.false_positives + total)
+    best = int(np.argmax(f1))
+    return BestF1(float(f1[best]), float(steps.thresholds[best]))
+
+
+def roc_curve(scores: Array, positives: Array) -> RocCurve:
+    """ROC curve with one point for each distinct score.
+
+    Args:
+        scores: Any shape; high where OOD.
+        positives: Of the same shape; True or 1 where OOD.
+
+    Returns:
+        The curve, equal to scikit-learn's ``roc_curve(..., drop_intermediate=False)``.
+
+    Raises:
+        ValueError: As :func:`detection_metrics`.
+    """
+    thresholds, tp, fp = _count_at_every_threshold(scores, positives)
+    return RocCurve(
+        np.append(0.0, fp / fp[-1]), np.append(0.0, tp / tp[-1]), np.append(np.inf, thresholds)
+    )
+
+
+def precision_recall_curve(scores: Array, positives: Array) -> PrecisionRecallCurve:
+    """Precision-recall curve with one point for each distinct score.
+
+    Args:
+        scores: Any shape; high where OOD.
+        positives: Of the same shape; True or 1 where OOD.
+
+    Returns:
+        The curve. scikit-learn's ``precision_recall_curve`` holds the same points from the lowest
+        threshold to the highest, and a last one (1, 0) that no threshold reaches.
+
+    Raises:
+        ValueError: As :func:`detection_metrics`.
+    """
+    thresholds, tp, fp = _count_at_every_threshold(scores, positives)
+    return PrecisionRecallCurve(tp / (tp + fp), tp / tp[-1], thresholds)
+
+
+def check_recall_and_rule(recall: float, rule: str) -> None:
+    """Raise ValueError if the arguments of :func:`fpr_at_recall` are not allowed."""
     if not 0 < recall <= 1:
         raise ValueError(f'`recall` must be in (0, 1], got {recall}')
     if rule not in FPR_RULES:
         raise ValueError(f'`rule` must be one of {FPR_RULES}, got {rule!r}')
 
 
-def _count(scores: Array, positives: Array) -> _CurveCounts:
-    """Check the arguments, sort once, and count at each distinct threshold."""
+def _split(scores: Array, positives: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Check the arguments; return the sorted scores of positives and of negatives."""
     score, positive = to_finite('scores', scores), to_bool('positives', positives)
     check_same_shape(scores=score, positives=positive)
-    score, positive = score.ravel(), positive.ravel()
-    num_positives = int(np.count_nonzero(positive))
-    if num_positives == 0:
+    found, rest = score[positive], score[~positive]
+    if found.size == 0:
         raise ValueError(f'`positives` holds no positive among {positive.size} values')
-    if num_positives == positive.size:
+    if rest.size == 0:
         raise ValueError(f'`positives` holds no negative among {positive.size} values')
-
-    order = np.argsort(score)[::-1]
-    score = score[order]
-    # The last place of each run of equal scores: they are accepted or rejected together.
-    ends = np.append(np.flatnonzero(score[1:] != score[:-1]), score.size - 1)
-    true_positives = np.cumsum(positive[order], dtype=np.int64)[ends]
-    return _CurveCounts(true_positives, ends + 1 - true_positives)
+    # Sorted apart, without an index: much faster than sorting all with their labels.
+    return np.sort(found), np.sort(rest)
 
 
-def _roc_auc(counts: _CurveCounts) -> float:
-    tp = counts.true_positives.astype(np.float64)
-    fp = counts.false_positives.astype(np.float64)
-    # Trapezoids between neighbouring thresholds, from (0, 0): a tie counts one half.
-    area = np.dot(np.diff(fp, prepend=0.0), tp + np.append(0.0, tp[:-1])) / 2
-    return float(area / (tp[-1] * fp[-1]))
+def _find_steps(scores: Array, positives: Array) -> _Steps:
+    found, rest = _split(scores, positives)
+    values, first = np.unique(found, return_index=True)
+    values, first = values[::-1], first[::-1]
+    return _Steps(
+        thresholds=values,
+        true_positives=found.size - first,
+        negatives_above=rest.size - np.searchsorted(rest, values, side='right'),
+        false_positives=rest.size - np.searchsorted(rest, values, side='left'),
+        total_negatives=rest.size,
+    )
 
 
-def _average_precision(counts: _CurveCounts) -> float:
-    tp, fp = counts
-    return float(np.dot(np.diff(tp, prepend=0), tp / (tp + fp)) / tp[-1])
+def _count_at_every_threshold(
+    scores: Array, positives: Array
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the distinct scores from high to low, and true and false positives at each."""
+    found, rest = _split(scores, positives)
+    thresholds = np.unique(np.concatenate([found, rest]))[::-1]
+    return (
+        thresholds,
+        found.size - np.searchsorted(found, thresholds, side='left'),
+        rest.size - np.searchsorted(rest, thresholds, side='left'),
+    )
 
 
-def _fpr_at_recall(counts: _CurveCounts, recall: float, rule: str) -> float:
-    tp, fp = counts
-    recalls = tp / tp[-1]
-    if rule == 'first':
-        index = int(np.argmax(recalls >= recall))
+def _roc_auc(steps: _Steps) -> float:
+    new_positives = np.diff(steps.true_positives, prepend=0)
+    # Twice the number of negatives below each positive, a tie counting one half.
+    below = 2 * steps.total_negatives - steps.negatives_above - steps.false_positives
+    area = np.dot(new_positives.astype(np.float64), below.astype(np.float64)) / 2
+    return float(area / (float(steps.true_positives[-1]) * steps.total_negatives))
+
+
+def _average_precision(steps: _Steps) -> float:
+    tp = steps.true_positives
+    precision = tp / (tp + steps.false_positives)
+    return float(np.dot(np.diff(tp, prepend=0), precision) / tp[-1])
+
+
+def _fpr_at_recall(steps: _Steps, recall: float, rule: str) -> float:
+    tp, fp = steps.true_positives, steps.false_positives
+    if rule == 'nearest':
+        # The thresholds from the first one of full recall upwards. For the others it is the
+        # lowest threshold with the same recall, just above the next positive; above all positives
+        # there is one only if a negative is there.
+        tp = np.append(tp[::-1], 0)
+        fp = np.append(fp[-1], steps.negatives_above[::-1])
+        if fp[-1] == 0:
+            tp, fp = tp[:-1], fp[:-1]
+        # argmin resolves ties as documented
+        index = int(np.argmin(np.abs(tp / tp[0] - recall)))
     else:
-        # From the first threshold of full recall upwards: argmin then resolves ties as documented.
-        full = int(np.argmax(tp == tp[-1]))
-        index = full - int(np.argmin(np.abs(recalls[full::-1] - recall)))
-    return float(fp[index] / fp[-1])
+        index = int(np.argmax(tp / tp[-1] >= recall))
+    return float(fp[index] / steps.total_negatives)

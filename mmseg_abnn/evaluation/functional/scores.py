@@ -1,8 +1,9 @@
-"""Uncertainty scores of a predictive distribution that is given by its logits.
+"""Uncertainty scores of a prediction that is given by its logits.
 
 ``softmax(logits)`` is the predictive distribution: of a deterministic model directly, of a
 Monte-Carlo model because its logits are the logarithm of the mean probabilities. All scores are
-high where the prediction is uncertain.
+high where the prediction is uncertain. The scores that need the single draws (expected entropy,
+mutual information, variation ratio, mean max-logit and energy) are summed up by the model.
 """
 
 import torch
@@ -49,7 +50,50 @@ def predictive_entropy(logits: Tensor, dim: int = 0) -> Tensor:
     return torch.special.entr(_probabilities(logits, dim)).sum(dim)
 
 
+def max_logit(logits: Tensor, dim: int = 0) -> Tensor:
+    """Largest logit with its sign changed (Hendrycks et al., ICML 2022).
+
+    Args:
+        logits: Class scores of one network; the classes lie along ``dim``.
+        dim: The axis of the classes.
+
+    Returns:
+        The shape of ``logits`` without ``dim``; at least float32.
+    """
+    return -_at_least_float(logits).amax(dim)
+
+
+def energy(logits: Tensor, dim: int = 0) -> Tensor:
+    """Free energy -ln sum exp(logits) at temperature 1 (Liu et al., NeurIPS 2020, equation 4).
+
+    Args:
+        logits: Class scores of one network; the classes lie along ``dim``.
+        dim: The axis of the classes.
+
+    Returns:
+        The shape of ``logits`` without ``dim``; at least float32.
+    """
+    return -_at_least_float(logits).logsumexp(dim)
+
+
+def variation_ratio(votes: Tensor, dim: int = 0) -> Tensor:
+    """Share of draws that do not predict the class that most draws predict (Freeman, 1965).
+
+    Args:
+        votes: Number, or weight, of the draws that predict each class; the classes lie along
+            ``dim``.
+        dim: The axis of the classes.
+
+    Returns:
+        The shape of ``votes`` without ``dim``, in [0, 1 - 1/K]; at least float32.
+    """
+    counts = _at_least_float(votes)
+    return 1 - counts.amax(dim) / counts.sum(dim)
+
+
 def _probabilities(logits: Tensor, dim: int) -> Tensor:
-    if logits.dtype in (torch.float16, torch.bfloat16):
-        logits = logits.float()
-    return torch.softmax(logits, dim)
+    return torch.softmax(_at_least_float(logits), dim)
+
+
+def _at_least_float(values: Tensor) -> Tensor:
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()

@@ -1,10 +1,12 @@
 """Test-time augmentation that keeps the uncertainty."""
 
+from typing import Any
+
 from mmseg.models.segmentors import SegTTAModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from .monte_carlo import store_prediction
+from .monte_carlo import MonteCarloSegmentor, store_prediction
 from .running_prediction import RunningPrediction
 
 
@@ -16,6 +18,11 @@ class MCSegTTAModel(SegTTAModel):
     that the result is one function of the image for each draw. ``SegTTAModel`` averages in the same
     way but returns the label map alone, beside the ``seg_logits`` of one of the views.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.module, MonteCarloSegmentor):
+            self.module.keep_votes = True
 
     def merge_preds(self, data_samples_list: list[list[SegDataSample]]) -> list[SegDataSample]:
         """Merge the predictions of the views of each image.
@@ -33,9 +40,13 @@ class MCSegTTAModel(SegTTAModel):
         for views in data_samples_list:
             mean = RunningPrediction()
             for view in views:
-                maps = view.get('uncertainty')  # none if the segmentor does not sample
-                entropy = None if maps is None else maps.expected_entropy[0]
-                mean.add(view.seg_logits.data, expected_entropy=entropy)
-            store_prediction(views[0], mean.log_mean(), mean.expected_entropy())
-            merged.append(views[0])
+                if 'uncertainty' in view:
+                    maps = {name: values[0] for name, values in view.uncertainty.items()}
+                    mean.add_mean(view.seg_logits.data, view.votes.data, maps)
+                else:  # of a segmentor that does not sample
+                    mean.add(view.seg_logits.data)
+            result = views[0]
+            store_prediction(result, mean)
+            result.pop('votes', None)
+            merged.append(result)
         return merged

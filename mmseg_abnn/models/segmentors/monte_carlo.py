@@ -24,25 +24,21 @@ _SETTINGS: dict[str, int | bool] = {
 _NO_LOGITS = ('MaskFormerHead', 'Mask2FormerHead')
 
 
-def store_prediction(sample: SegDataSample, seg_logits: Tensor, expected_entropy: Tensor) -> None:
+def store_prediction(sample: SegDataSample, mean: RunningPrediction) -> None:
     """Put a mean prediction and its uncertainty into a data sample.
 
     Args:
-        sample: Gets ``seg_logits``, ``pred_sem_seg`` (its argmax) and ``uncertainty`` with the
-            maps ``expected_entropy`` and ``mutual_information`` (H[p] minus that), in nats.
-        seg_logits: log(mean p), of shape (C, H, W).
-        expected_entropy: The mean over draws of H[p_k], of shape (H, W).
+        sample: Gets ``seg_logits`` = log(mean p), ``pred_sem_seg`` (its argmax) and
+            ``uncertainty`` with the maps of :meth:`RunningPrediction.uncertainty`.
+        mean: The sums over all draws.
     """
-    p = seg_logits.exp()
-    entropy = -torch.special.xlogy(p, p).sum(dim=0, keepdim=True)
-    expected = expected_entropy[None]
+    seg_logits = mean.log_mean()
+    maps = {name: values[None] for name, values in mean.uncertainty().items()}
     sample.set_data(
         {
             'seg_logits': PixelData(data=seg_logits),
             'pred_sem_seg': PixelData(data=seg_logits.argmax(dim=0, keepdim=True)),
-            'uncertainty': PixelData(
-                expected_entropy=expected, mutual_information=(entropy - expected).clamp(min=0)
-            ),
+            'uncertainty': PixelData(**maps),
         }
     )
 
@@ -69,6 +65,8 @@ class MonteCarloSegmentor:
 
     test_cfg: ConfigDict
     members: nn.ModuleList
+    keep_votes = False
+    """Whether data samples get ``votes`` (C, H, W), to be merged with those of other views."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -163,8 +161,8 @@ class MonteCarloSegmentor:
 
         Returns:
             Data samples with ``seg_logits`` = log(mean p) of shape (C, H, W), ``pred_sem_seg`` =
-            its argmax, and ``uncertainty`` with the maps ``expected_entropy`` (mean over draws of
-            H[p_k]) and ``mutual_information`` (H[p] minus that), in nats.
+            its argmax, and ``uncertainty`` with the maps of
+            :meth:`RunningPrediction.uncertainty`.
 
         Raises:
             RuntimeError: If the network holds no Bayesian layer.
@@ -181,7 +179,9 @@ class MonteCarloSegmentor:
             for image, sample in zip(running, drawn, strict=True):
                 image.add(sample.seg_logits.data, weight)
         for image, sample in zip(running, samples, strict=True):
-            store_prediction(sample, image.log_mean(), image.expected_entropy())
+            store_prediction(sample, image)
+            if self.keep_votes:
+                sample.votes = PixelData(data=image.votes())
         return samples
 
     @staticmethod
