@@ -11,6 +11,7 @@ import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, build_runner, enable_tta, load_config
 
 METRICS_FILE = 'metrics.json'
+REPORT_FOLDER = 'report'
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,15 +46,19 @@ def enable_pictures(cfg: Config, args: argparse.Namespace) -> None:
         cfg.visualizer.save_dir = args.show_dir
 
 
-def save_predictions(cfg: Config, folder: str) -> None:
-    """Let the config's uncertainty metric save what it measures, in place."""
+def direct_output(cfg: Config, predictions: str | None) -> None:
+    """Tell the config's uncertainty metrics where to write, in place."""
     evaluators = cfg.test_evaluator
     metrics = evaluators if isinstance(evaluators, list) else [evaluators]
     metrics = [metric for metric in metrics if metric.get('type') == 'UncertaintyMetric']
-    if not metrics:
+    if predictions is not None and not metrics:
         raise ValueError("--out needs dict(type='UncertaintyMetric') in `test_evaluator`")
-    for metric in metrics:
-        metric.output_dir = folder
+    for index, metric in enumerate(metrics):
+        if predictions is not None:
+            metric.output_dir = predictions
+        if metric.get('report_dir') is None:
+            name = REPORT_FOLDER if len(metrics) == 1 else f'{REPORT_FOLDER}_{index}'
+            metric.report_dir = os.path.join(cfg.work_dir, name)
 
 
 def main() -> None:
@@ -65,10 +70,12 @@ def main() -> None:
         enable_pictures(cfg, args)
     if args.tta:
         enable_tta(cfg)
-    if args.out is not None:
-        save_predictions(cfg, args.out)
-    metrics = build_runner(cfg).test()
+    direct_output(cfg, args.out)
+    runner = build_runner(cfg)
+    metrics = runner.test()
     if is_main_process():
+        # to TensorBoard, WandB and whatever else the config's visualizer writes to
+        runner.visualizer.add_scalars({f'test/{name}': v for name, v in metrics.items()})
         os.makedirs(cfg.work_dir, exist_ok=True)
         path = os.path.join(cfg.work_dir, METRICS_FILE)
         with open(path, 'w', encoding='utf-8') as file:

@@ -83,14 +83,14 @@ def color_map(values: np.ndarray, upper: float | None = None) -> np.ndarray:
     """Paint an uncertainty map with a color scale from 0 (dark) to ``upper`` (bright).
 
     Args:
-        values: Shape (H, W), >= 0; larger values than ``upper`` are painted as ``upper``.
+        values: Shape (H, W); larger values than ``upper`` are painted as ``upper``. With values
+            below zero the scale starts at the lowest one.
         upper: End of the scale; None: the largest value of the map.
 
     Returns:
         RGB uint8 array of shape (H, W, 3).
     """
-    scaled = Normalize(0, _upper_limit([values], upper))(values)
-    return matplotlib.colormaps[COLORMAP](scaled, bytes=True)[..., :3]
+    return _paint(values, _scale([values], upper))
 
 
 def uncertainty_panel(
@@ -174,9 +174,8 @@ def scene_figure(
         if list(row.maps) != names:
             raise ValueError(f'every scene must have the maps {names}, got {list(row.maps)}')
         _check_shapes(row.image, {'labels': row.labels, 'prediction': row.prediction, **row.maps})
-    limits = {
-        name: _upper_limit([row.maps[name] for row in rows], (upper or {}).get(name))
-        for name in names
+    scales = {
+        name: _scale([row.maps[name] for row in rows], (upper or {}).get(name)) for name in names
     }
     titles = ['image', 'labels', 'prediction', *names]
     entries = dict(zip(classes, palette, strict=True))
@@ -189,7 +188,7 @@ def scene_figure(
             row.image,
             color_labels(row.labels, palette, ood_id, ignore_index),
             color_labels(row.prediction, palette),
-            *(color_map(row.maps[name], limits[name]) for name in names),
+            *(_paint(row.maps[name], scales[name]) for name in names),
         ]
         _draw_row(row_axes, pictures, row.title)
     for axis, title in zip(axes[0], titles, strict=True):
@@ -198,7 +197,7 @@ def scene_figure(
     for axis in axes[-1, :num_plain]:
         axis.set_axis_off()
     for axis, name in zip(axes[-1, num_plain:], names, strict=True):
-        scale = ScalarMappable(Normalize(0, limits[name]), COLORMAP)
+        scale = ScalarMappable(scales[name], COLORMAP)
         figure.colorbar(scale, cax=axis, orientation='horizontal')
     _draw_legend(figure, entries)
     return figure
@@ -256,6 +255,13 @@ def _check_shapes(image: np.ndarray, maps: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def _upper_limit(maps: Sequence[np.ndarray], upper: float | None) -> float:
-    limit = max(float(values.max()) for values in maps) if upper is None else upper
-    return limit if limit > 0 else 1.0  # a map of zeros is dark, not an empty scale
+def _paint(values: np.ndarray, scale: Normalize) -> np.ndarray:
+    return matplotlib.colormaps[COLORMAP](scale(values), bytes=True)[..., :3]
+
+
+def _scale(maps: Sequence[np.ndarray], upper: float | None) -> Normalize:
+    lowest = min(float(values.min()) for values in maps)
+    highest = max(float(values.max()) for values in maps) if upper is None else upper
+    low = min(lowest, 0.0)
+    # a constant map is dark, not an empty scale; scores that are all below zero end there
+    return Normalize(low, highest if highest > low else low + 1.0)

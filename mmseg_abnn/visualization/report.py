@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from prettytable import PrettyTable
 
-from ..evaluation.metrics.records import key_prefix
-from ..evaluation.metrics.tables import DETECTION, percent
+from ..evaluation.metrics.measure import key_prefix
+from ..evaluation.metrics.summary import DETECTION
+from ..evaluation.metrics.tables import percent
 
 _BETTER = {'mIoU': '↑', 'ECE': '↓', 'AUPR': '↑', 'AUROC': '↑', 'FPR95': '↓'}
 

@@ -17,10 +17,13 @@ SHAPE = (12, 17)
 
 
 def make_sample(seed, split=None, ood=True, name=None, folder='images'):
-    """A data sample as a segmentor returns it, with ties, ignored and (if asked) OOD pixels."""
+    """A data sample as a segmentor returns it, with ignored and (if asked) OOD pixels.
+
+    The scores of mutual information have ties.
+    """
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 3, SHAPE)  # class 3 is predicted only
-    logits = np.round(rng.normal(size=(4, *SHAPE)) * 2) / 2
+    logits = rng.normal(size=(4, *SHAPE))
     logits += 2 * np.eye(4)[label].transpose(2, 0, 1)
     if ood:
         label[rng.random(SHAPE) < 0.1] = OOD
@@ -33,13 +36,14 @@ def make_sample(seed, split=None, ood=True, name=None, folder='images'):
     sample.gt_sem_seg = PixelData(data=torch.from_numpy(label)[None])
     sample.seg_logits = PixelData(data=logits)
     sample.pred_sem_seg = PixelData(data=logits.argmax(0, keepdim=True))
-    information = torch.from_numpy(rng.random((1, *SHAPE))).float()
+    information = torch.from_numpy(np.round(rng.random((1, *SHAPE)) * 20) / 20).float()
     sample.uncertainty = PixelData(mutual_information=information)
     return sample
 
 
 def make_evaluator(meta=META, **arguments):
-    """An evaluator with one UncertaintyMetric."""
+    """An evaluator with one UncertaintyMetric, with small histograms unless asked otherwise."""
+    arguments.setdefault('histogram_bits', 18)
     evaluator = Evaluator(METRICS.build(dict(type='UncertaintyMetric', **arguments)))
     evaluator.dataset_meta = meta
     return evaluator
@@ -54,7 +58,7 @@ def evaluate(samples, batch_size=1, size=None, meta=META, **arguments):
 
 
 def naive_segmentation(samples, scope='id', bins=15):
-    """mIoU, ECE and pooled ECE in percent, by loops over classes, bins and images."""
+    """What is not OOD detection, in percent, by loops over classes, bins and images."""
     labels = np.stack([s.gt_sem_seg.data[0].numpy() for s in samples])
     predictions = np.stack([s.pred_sem_seg.data[0].numpy() for s in samples])
     is_id = labels < len(CLASSES)
@@ -64,17 +68,49 @@ def naive_segmentation(samples, scope='id', bins=15):
         if union.any():
             ious.append((is_id & (labels == k) & (predictions == k)).sum() / union.sum())
 
-    counted = is_id if scope == 'id' else labels != IGNORED
     confidence = np.stack(
         [s.seg_logits.data.softmax(0).max(0)[0].double().numpy() for s in samples]
     )
     right = labels == predictions
-    images = [
-        _naive_ece(confidence[i][counted[i]], right[i][counted[i]], bins)
-        for i in range(len(samples))
-    ]
-    pooled = _naive_ece(confidence[counted], right[counted], bins)
-    return {'mIoU': 100 * np.mean(ious), 'ECE': 100 * np.mean(images), 'pooled/ECE': 100 * pooled}
+    result = {'mIoU': 100 * np.mean(ious), 'aAcc': 100 * right[is_id].mean()}
+    other = 'all' if scope == 'id' else 'id'
+    for name in (scope, other):
+        counted = is_id if name == 'id' else labels != IGNORED
+        suffix = '' if name == scope else f'_{name}'
+        images = [
+            _naive_gaps(confidence[i][counted[i]], right[i][counted[i]], bins)
+            for i in range(len(samples))
+            if counted[i].any()
+        ]
+        pooled = _naive_gaps(confidence[counted], right[counted], bins)
+        result |= {
+            f'ECE{suffix}': 100 * np.mean([sum(s * g for s, g in image) for image in images]),
+            f'pooled/ECE{suffix}': 100 * sum(s * g for s, g in pooled),
+        }
+        if name == scope:
+            result |= {
+                'MCE': 100 * np.mean([max(g for _, g in image) for image in images]),
+                'pooled/MCE': 100 * max(g for _, g in pooled),
+            }
+    log_p = torch.stack([s.seg_logits.data.double().log_softmax(0) for s in samples]).numpy()
+    nll, brier = [], []
+    for i in range(len(samples)):
+        places = np.argwhere(is_id[i])
+        nll.append([-log_p[i, labels[i, y, x], y, x] for y, x in places])
+        right_class = np.eye(len(CLASSES))
+        brier.append(
+            [
+                ((np.exp(log_p[i, :, y, x]) - right_class[labels[i, y, x]]) ** 2).sum()
+                for y, x in places
+            ]
+        )
+    for name, values in (('NLL', nll), ('Brier', brier)):
+        result[name] = np.mean([np.mean(image) for image in values if image])
+        result[f'pooled/{name}'] = np.mean(np.concatenate(values))
+    order = np.argsort(-confidence[is_id], kind='stable')
+    errors = np.cumsum(~right[is_id][order])
+    result['pooled/AURC'] = 100 * np.mean(errors / np.arange(1, len(errors) + 1))
+    return result
 
 
 def naive_detection(samples, score, prefix=''):
@@ -106,13 +142,14 @@ def naive_score(sample, score):
     return sample.uncertainty.get(score)[0].numpy()
 
 
-def _naive_ece(confidence, right, bins):
-    error = 0.0
+def _naive_gaps(confidence, right, bins):
+    """Share and |accuracy - confidence| of each bin that is not empty."""
+    gaps = []
     for i in range(bins):
         inside = (confidence > i / bins) & (confidence <= (i + 1) / bins)
         if inside.any():
-            error += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    return error
+            gaps.append((inside.mean(), abs(right[inside].mean() - confidence[inside].mean())))
+    return gaps
 
 
 def _sklearn_numbers(positives, values):

@@ -26,6 +26,8 @@ from mmseg_abnn.evaluation import UncertaintyMetric
         (dict(fpr_rule='last'), r"`fpr_rule` must be one of \('first', 'nearest'\), got 'last'"),
         (dict(ignore_index=None), '`ignore_index` must be an integer, got None'),
         (dict(pooled='no'), "`pooled` must be True or False, got 'no'"),
+        (dict(histogram_bits=22), '`histogram_bits` must be an integer from 1 to 21, got 22'),
+        (dict(report_dir=3), '`report_dir` must be None or a non-empty string, got 3'),
         (dict(collect_device='tpu'), "`collect_device` must be 'cpu' or 'gpu', got 'tpu'"),
         (dict(collect_device='gpu', collect_dir='x'), 'could only be configured'),
     ],
@@ -70,8 +72,11 @@ def map_of_other_size(sample):
         (nan_logits, r"score 'msp' is NaN or infinite at 1 of 204 pixels"),
         (infinite_map, r"score 'mutual_information' is NaN or infinite at 3 of 204 pixels"),
         (no_labels, 'the data sample has no `gt_sem_seg`'),
-        (other_size, r'`seg_logits` must have shape \(4, 5, 5\).*got \(4, 12, 17\)'),
-        (too_many_classes, r'the 4 classes of the dataset have, got \(9, 12, 17\)'),
+        (
+            other_size,
+            r'`pred_sem_seg` must have shape \(5, 5\), as `gt_sem_seg` has, got \(12, 17\)',
+        ),
+        (too_many_classes, r'`seg_logits` must have shape \(4, 12, 17\).*got \(9, 12, 17\)'),
         (map_of_other_size, r"score 'mutual_information' must have shape \(12, 17\)"),
     ],
 )
@@ -92,14 +97,14 @@ def test_nan_is_found_where_no_score_is_computed_from_logits():
 def test_score_that_is_not_there():
     sample = make_sample(0)
     message = (
-        r"000000.png: score 'energy' is not available; from `seg_logits`: \['entropy', 'msp'\], "
-        r"from `uncertainty`: \['mutual_information'\]"
+        r"000000.png: score 'density' is not available; from `seg_logits`: "
+        r"\['energy', 'entropy', 'max_logit', 'msp'\], from `uncertainty`: \['mutual_information'\]"
     )
     with pytest.raises(ValueError, match=message):
-        evaluate([sample], scores=['energy'])
+        evaluate([sample], scores=['density'])
     del sample.uncertainty
     with pytest.raises(ValueError, match=r'from `uncertainty`: \[\]'):
-        evaluate([sample], scores=['energy'])
+        evaluate([sample], scores=['density'])
 
 
 def test_sample_without_path():

@@ -116,7 +116,17 @@ def _stop_before(cells: Cells, i: int) -> Bounds:
 
 def _with_positives(cells: Cells) -> Cells:
     kept = cells.p > 0
-    return Cells(*(column[kept] for column in cells[:7]), *cells[7:])
+    return Cells(
+        cells.p[kept],
+        cells.n[kept],
+        cells.tied[kept],
+        cells.tp_before[kept],
+        cells.fp_before[kept],
+        cells.tp_after[kept],
+        cells.fp_after[kept],
+        cells.num_positives,
+        cells.num_negatives,
+    )
 
 
 def move_outwards(low: float, high: float) -> Bounds:

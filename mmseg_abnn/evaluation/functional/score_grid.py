@@ -72,24 +72,24 @@ def num_cells(negative: bool, coarser: int) -> int:
     return sum(1 << bits for bits in octave_bits(negative, coarser))
 
 
-def cell_octaves(negative: bool, coarser: int) -> Tensor:
-    """Return the octave of each cell, int64 of shape (cells,)."""
-    bits = torch.tensor(octave_bits(negative, coarser))
-    return torch.repeat_interleave(torch.arange(NUM_OCTAVES), 1 << bits)
+def describe_cells(cells: Tensor, negative: bool, coarser: int) -> tuple[Tensor, Tensor]:
+    """Return the octave of each cell, int64, and its smallest magnitude, float64.
+
+    Args:
+        cells: Int64, of shape (cells,).
+        negative: Whether the scores are below zero.
+        coarser: How many bits the octaves have less than in the finest grid.
+    """
+    bits = torch.tensor(octave_bits(negative, coarser), device=cells.device)
+    ends = torch.cumsum(1 << bits, 0)
+    octaves = torch.searchsorted(ends, cells, right=True)
+    bits = bits[octaves]
+    mantissa = (cells - (ends[octaves] - (1 << bits))) << (_MANTISSA_BITS - bits)
+    pattern = (octaves << _MANTISSA_BITS) + mantissa
+    return octaves, pattern.to(torch.int32).view(torch.float32).double()
 
 
 def split_pattern(magnitudes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the bit pattern of float32 magnitudes, and the octave that each lies in; int32."""
     pattern = magnitudes.view(torch.int32)
     return pattern, pattern >> _MANTISSA_BITS
-
-
-def cell_edges(negative: bool, coarser: int) -> Tensor:
-    """Return the smallest magnitude of each cell, float64 of shape (cells,)."""
-    edges = []
-    for octave, bits in enumerate(octave_bits(negative, coarser)):
-        first = octave << _MANTISSA_BITS
-        step = 1 << (_MANTISSA_BITS - bits)
-        patterns = torch.arange(first, first + (1 << _MANTISSA_BITS), step, dtype=torch.int64)
-        edges.append(patterns.to(torch.int32).view(torch.float32).double())
-    return torch.cat(edges)

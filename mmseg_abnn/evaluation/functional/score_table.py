@@ -10,8 +10,7 @@ from torch import Tensor
 from .score_grid import (
     FINEST,
     NUM_OCTAVES,
-    cell_edges,
-    cell_octaves,
+    describe_cells,
     num_cells,
     octave_table,
     split_pattern,
@@ -104,6 +103,11 @@ class ScoreTable:
             if repeats:
                 self._compare(placed.cells, chunk.abs().double())
 
+    def _non_empty(self) -> tuple[Tensor, Tensor]:
+        """Return the cells that hold a score, and how many; int64."""
+        cells = self._totals.any(0).nonzero().flatten()
+        return cells, self._totals[:, cells].sum(0)
+
     def _place(self, scores: Tensor) -> _Placed:
         magnitudes = scores.abs()
         rounded = magnitudes.float().clamp(max=torch.finfo(torch.float32).max)
@@ -118,7 +122,8 @@ class ScoreTable:
     def __iadd__(self, other: ScoreTable) -> ScoreTable:
         """Add the counts of another table of the same cells."""
         self._reserve(other._num_scores)
-        self._totals[0] += other._totals.sum(0).to(self._totals)
+        for row in other._totals:
+            self._totals[0] += row.to(self._totals)
         self._positives += other._positives.to(self._positives)
         self._aligned &= other._aligned.to(self._aligned.device)
         self._residues = self._octaves.residues * self._aligned
@@ -129,19 +134,14 @@ class ScoreTable:
 
     def counted(self) -> CountedCells:
         """Return the cells that hold a score, on the CPU."""
-        totals = self._totals.sum(0)
-        cells = totals.nonzero().flatten()
-        totals = totals[cells]
-        octaves = cell_octaves(self.negative, self._coarser).to(cells.device)[cells]
+        cells, totals = self._non_empty()
+        octaves, edges = describe_cells(cells, self.negative, self._coarser)
         tied = (totals == 1) | self._aligned[octaves]
         if self._values is not None:
             all_compared = self._values.compared[cells] == totals
             tied |= all_compared & ~self._values.differs[cells]
-        edges = cell_edges(self.negative, self._coarser)
-        cpu = cells.cpu()
-        return CountedCells(
-            edges[cpu], totals.cpu(), self._positives[cells].cpu().long(), tied.cpu()
-        )
+        columns = (edges, totals, self._positives[cells].long(), tied)
+        return CountedCells(*(column.cpu() for column in columns))
 
     def nbytes(self) -> int:
         """Return the memory of the counts in bytes."""
@@ -151,10 +151,9 @@ class ScoreTable:
     def __getstate__(self) -> dict[str, Any]:
         """Keep the cells that hold a score."""
         state = self.__dict__.copy()
-        totals = self._totals.sum(0)
-        cells = totals.nonzero().flatten()
+        cells, totals = self._non_empty()
         state |= {
-            '_totals': (cells, totals[cells], self._totals.shape[0], self._totals.dtype),
+            '_totals': (cells, totals, self._totals.shape[0], self._totals.dtype),
             '_positives': self._positives[cells],
             '_values': self._values and tuple(column[cells] for column in self._values),
         }

@@ -93,9 +93,7 @@ def _group(uncertainty: Array, wrong: Array) -> tuple[np.ndarray, np.ndarray, np
     return distinct, (errors + others).astype(np.float64), errors.astype(np.float64)
 
 
-def _risk_sums(
-    totals: np.ndarray, errors: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _risk_sums(totals: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sum (errors so far) / k over the k of each group, by the order inside it.
 
     A group follows a predictions with E errors and has g predictions, e of them wrong.

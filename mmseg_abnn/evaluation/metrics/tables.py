@@ -1,21 +1,25 @@
 """The tables that the uncertainty metric logs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 from prettytable import PrettyTable
 
-from .records import key_prefix
+from .measure import Row, key_prefix
+from .summary import DETECTION
 
-DETECTION = ('AUPR', 'AUROC', 'FPR95')
+_SEGMENTATION = ('mIoU', 'aAcc', 'ECE', 'ECE_id', 'ECE_all', 'MCE', 'AURC', 'NLL', 'Brier')
 
 
-def summary_table(metrics: Mapping[str, float], scores: Sequence[str]) -> str:
-    """Lay out OOD detection per score, image mean and pooled side by side, then mIoU and ECE.
+def summary_table(
+    metrics: Mapping[str, float], scores: Sequence[str], bounds: Mapping[str, Any] | None = None
+) -> str:
+    """Lay out OOD detection per score, then segmentation; image means and pooled side by side.
 
     Args:
         metrics: Numbers in percent, named as ``UncertaintyMetric`` does; absent ones show as '-'.
         scores: Names of the scores, the one without a name in its keys first.
+        bounds: Bounds of pooled numbers, shown where they differ in the digits that are shown.
 
     Returns:
         The table, or two: the first is left out if there are no numbers of OOD detection.
@@ -26,26 +30,48 @@ def summary_table(metrics: Mapping[str, float], scores: Sequence[str]) -> str:
         for score in scores:
             prefix = key_prefix(score, scores)
             keys = [f'{pooled}{prefix}{name}' for pooled in ('', 'pooled/') for name in DETECTION]
-            table.add_row([score, *(percent(metrics.get(key)) for key in keys)])
+            cells = [percent(metrics.get(key), (bounds or {}).get(key)) for key in keys]
+            table.add_row([score, *cells])
         blocks.append(table.get_string())
-    table = PrettyTable(['mIoU', 'ECE', 'pooled ECE'])
-    table.add_row([percent(metrics.get(key)) for key in ('mIoU', 'ECE', 'pooled/ECE')])
+    table = PrettyTable(['', 'mean of images', 'pooled'])
+    table.align[''] = 'l'
+    for name in _SEGMENTATION:
+        image, pooled = metrics.get(name), metrics.get(f'pooled/{name}')
+        if name in ('mIoU', 'aAcc'):  # of the confusion matrix of all pixels
+            image, pooled = None, image
+        if image is not None or pooled is not None:
+            digits = 4 if name in ('NLL', 'Brier') else 2
+            limits = (bounds or {}).get(f'pooled/{name}')
+            cells = [percent(image, digits=digits), percent(pooled, limits, digits)]
+            table.add_row([name, *cells])
     return '\n'.join([*blocks, table.get_string()])
 
 
-def class_table(classes: Sequence[str], iou: np.ndarray) -> str:
-    """Lay out the IoU of each class, in percent; classes that do not occur show as '-'.
+def class_table(rows: Sequence[Row]) -> str:
+    """Lay out IoU and calibration error of each class, in percent; undefined ones show as '-'.
 
     Args:
-        classes: K names.
-        iou: Shape (K,), in [0, 1] or NaN.
+        rows: As :func:`summarize_classes` returns them.
     """
-    table = PrettyTable()
-    table.add_column('Class', list(classes))
-    table.add_column('IoU', [percent(None if np.isnan(v) else 100 * v) for v in iou])
+    table = PrettyTable(['Class', 'IoU', 'ECE'])
+    for row in rows:
+        table.add_row([row['class'], percent(row['IoU']), percent(row['ECE'])])
     return table.get_string()
 
 
-def percent(value: float | None) -> str:
-    """Format a number with two decimals, an absent one as '-'."""
-    return '-' if value is None else f'{value:.2f}'
+def percent(value: float | None, bounds: tuple[float, float] | None = None, digits: int = 2) -> str:
+    """Format a number with two decimals, an absent one as '-'.
+
+    Args:
+        value: The number.
+        bounds: Its bounds; shown behind it if they differ in the digits that are shown.
+        digits: Number of decimals.
+    """
+    if value is None:
+        return '-'
+    text = f'{value:.{digits}f}'
+    if bounds is not None:
+        low, high = (f'{bound:.{digits}f}' for bound in bounds)
+        if low != high:
+            text += f' [{low}, {high}]'
+    return text

@@ -1,33 +1,31 @@
 """MMEngine metric for segmentation with uncertainty: mIoU, calibration and OOD detection."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from mmengine.dist import get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmseg.registry import METRICS
 
-from ..functional import (
-    FPR_RULES,
-    calibration_counts,
-    confusion_matrix,
-    per_class_iou,
-    top_probability,
-)
-from .records import (
-    ImageRecord,
-    record_score,
-    sum_confusion,
-    summarize_detection,
-    summarize_segmentation,
-)
-from .samples import read_fields, read_labels, read_score, save_maps
+from ..functional import FPR_RULES
+from ..functional.score_grid import FINEST
+from .measure import ECE_SCOPES, Row, find_pixels, measure_detection, measure_segmentation
+from .pooled import Evidence, PooledCounts
+from .report import write_plots, write_report
+from .samples import read_prediction, save_maps
+from .summary import Settings, summarize_classes, summarize_detection, summarize_segmentation
 from .tables import class_table, summary_table
 
-ECE_SCOPES = ('id', 'all')
+
+@dataclass
+class _Share:
+    """What one process has measured: the rows of its images in order, and its counts."""
+
+    rows: list[Row]
+    counts: PooledCounts
 
 
 @METRICS.register_module()
@@ -36,39 +34,57 @@ class UncertaintyMetric(BaseMetric):
 
     The classes and the id of OOD pixels come from the dataset's ``metainfo`` (``classes`` and
     ``ood_id``; without ``ood_id`` no pixel is OOD). Softmax of the predicted ``seg_logits`` is
-    taken as the predictive distribution. All numbers are in percent, unrounded:
+    taken as the predictive distribution. All numbers are in percent, unrounded, except NLL (nats)
+    and the Brier score (0 to 2):
 
-    - ``mIoU``: over in-distribution classes, from the confusion matrix of all images;
-    - ``ECE``: calibration error of each image, then the mean; ``pooled/ECE``: of all pixels;
-    - ``AUPR``, ``AUROC``, ``FPR95``: OOD detection by the first score, on each image, then the
-      mean; ``pooled/AUPR``, ...: one curve over all pixels; ``<score>/AUPR``,
-      ``pooled/<score>/AUPR``, ...: the same by the further scores;
+    - ``mIoU``: over in-distribution classes, and ``aAcc``: share of in-distribution pixels that are
+      predicted right; both from the confusion matrix of all images;
+    - ``ECE``, ``MCE``: expected and maximum calibration error of each image, then the mean;
+      ``ECE_all`` (with ``ece_scope='all'``: ``ECE_id``) the ECE of the other scope; ``NLL`` and
+      ``Brier`` of the in-distribution pixels; ``pooled/ECE``, ...: of all pixels;
+    - ``pooled/AURC``: area under the risk-coverage curve of the in-distribution pixels;
+    - ``AUPR``, ``AUROC``, ``FPR95``: OOD detection by the first score, exactly on each image, then
+      the mean; ``pooled/AUPR``, ...: one curve over all pixels, the middle of certified bounds that
+      are at most ``pooled/gap`` apart; ``<score>/AUPR``, ``pooled/<score>/AUPR``, ...: the same by
+      the further scores;
     - ``num_images``, and among the images for OOD detection ``num_images_without_ood`` and
       ``num_images_without_id`` (no OOD pixel, and nothing else): both kinds are left out of the
       image means of OOD detection, and are part of the pooled curves.
 
-    Memory: an image costs a few kilobytes. The pooled curves are exact and cost in addition 4 bytes
-    per labelled pixel and score until the end of the run, on each process for its own images and
-    on the main process for all of them, where one score at a time then takes up to 50 bytes per
-    pixel while it is sorted. ``pooled=False`` keeps no pixels.
+    What is undefined is left out: AUPR, AUROC and FPR95 if there is no OOD pixel at all.
+
+    An image costs one row of numbers, and all pixels together the counts of a
+    :class:`~mmseg_abnn.evaluation.functional.ScoreHistogram` per score, so memory does not grow
+    with the number of pixels. Results do not depend, in any bit, on the batch size and the number
+    of processes; images that the sampler repeats to give all processes equally many are counted
+    once.
 
     Args:
-        scores: Names of the uncertainty scores: ``'msp'``, ``'entropy'`` (both from
-            ``seg_logits``), or the name of a map in the data sample's ``uncertainty``.
-        id_split: mIoU and ECE are measured on the images of this split; None: on all images.
+        scores: Names of the uncertainty scores; the first one heads the table. From ``seg_logits``:
+            ``'msp'``, ``'entropy'``, and of a network that does not sample ``'max_logit'`` and
+            ``'energy'``. From the model, as maps in the data sample's ``uncertainty``: any name;
+            ``MCEncoderDecoder`` gives ``'expected_entropy'``, ``'mutual_information'``,
+            ``'variation_ratio'``, ``'max_logit'`` and ``'energy'``.
+        id_split: mIoU and calibration are measured on the images of this split; None: on all.
         ood_split: OOD detection is measured on the images of this split; None: on all images.
-        ece_bins: Number of bins of the calibration error.
+        ece_bins: Number of bins of the calibration errors.
         ece_scope: ``'id'``: calibration on in-distribution pixels; ``'all'``: on OOD pixels too,
             which count as errors.
         fpr_rule: ``'first'`` or ``'nearest'``, see
             :func:`~mmseg_abnn.evaluation.functional.fpr_at_recall`.
         ignore_index: Label of pixels that count nowhere.
         pooled: Whether to compute the pooled curves of OOD detection.
+        histogram_bits: Resolution of the pooled curves, see ``ScoreHistogram``: one less halves
+            their memory and doubles the distance of the bounds.
         output_dir: If given, ``<stem>_pred.png`` (uint8 class ids) and ``<stem>_<score>.npy``
             (float32, shape (H, W)) of each image are written to the sub-folder
             ``[<split>/]<folder>``: images of two splits may share their names, and so may images
             that lie in different folders of one split. ``<folder>`` is the name of the folder
             that holds the image, ``<stem>`` the image's name without suffix.
+        report_dir: If given, the main process writes there ``report.json`` (all numbers with
+            bounds, classes and settings), ``per_image.csv`` and ``per_image.jsonl``,
+            ``per_class.csv``, and plots: ROC, precision-recall, distributions of the scores,
+            reliability diagram, risk-coverage curve.
         keep_results: No effect; MMSegmentation's ``tools/test.py --out`` sets it.
         collect_device: Where results of several processes are collected, ``'cpu'`` or ``'gpu'``.
         collect_dir: Folder for collecting with ``'cpu'``, shared by all processes.
@@ -88,7 +104,9 @@ class UncertaintyMetric(BaseMetric):
         fpr_rule: str = 'first',
         ignore_index: int = 255,
         pooled: bool = True,
+        histogram_bits: int = FINEST,
         output_dir: str | None = None,
+        report_dir: str | None = None,
         keep_results: bool = False,
         collect_device: str = 'cpu',
         collect_dir: str | None = None,
@@ -108,31 +126,41 @@ class UncertaintyMetric(BaseMetric):
             raise ValueError(f'`ignore_index` must be an integer, got {ignore_index!r}')
         if not isinstance(pooled, bool):
             raise ValueError(f'`pooled` must be True or False, got {pooled!r}')
+        if not _is_int(histogram_bits) or not 1 <= histogram_bits <= FINEST:
+            raise ValueError(
+                f'`histogram_bits` must be an integer from 1 to {FINEST}, got {histogram_bits!r}'
+            )
         for name, value in (
             ('id_split', id_split),
             ('ood_split', ood_split),
             ('output_dir', output_dir),
+            ('report_dir', report_dir),
         ):
             if value is not None and not (isinstance(value, str) and value):
                 raise ValueError(f'`{name}` must be None or a non-empty string, got {value!r}')
-        self.scores = tuple(scores)
+        self.settings = Settings(tuple(scores), ece_bins, ece_scope, fpr_rule, pooled)
         self.id_split = id_split
         self.ood_split = ood_split
-        self.ece_bins = ece_bins
-        self.ece_scope = ece_scope
-        self.fpr_rule = fpr_rule
         self.ignore_index = ignore_index
-        self.pooled = pooled
+        self.histogram_bits = histogram_bits
         self.output_dir = output_dir
+        self.report_dir = report_dir
+        self._rows: list[Row] = []
+        self._counts: PooledCounts | None = None
+        # Of the last image, which may be a repeated one: known when all images have come.
+        self._pending: Evidence | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Measure each image of a batch and keep one :class:`ImageRecord` of it.
+        """Measure each image of a batch.
 
         Args:
             data_batch: Not used.
             data_samples: Per image a dict with ``seg_logits`` (K, H, W), ``pred_sem_seg`` and
                 ``gt_sem_seg`` (H, W) or (1, H, W), each as ``{'data': tensor}``, and ``img_path``;
-                optionally ``split`` and ``uncertainty``, a mapping from names to maps.
+                optionally ``split`` and ``uncertainty``, a mapping from names to maps. Without
+                ``seg_logits`` (saved predictions) the maps must hold all scores, and calibration
+                is measured if ``'msp'`` is among them; without ``pred_sem_seg`` only OOD detection
+                is.
 
         Raises:
             ValueError: If a data sample lacks what is needed, holds a label that is none of the
@@ -141,105 +169,137 @@ class UncertaintyMetric(BaseMetric):
         """
         for sample in data_samples:
             try:
-                self.results.append(self._measure(sample))
+                row, evidence = self._measure(sample)
             except ValueError as error:
                 raise ValueError(f'{sample.get("img_path", "unnamed image")}: {error}') from error
+            self._settle()
+            self._rows.append(row)
+            self._pending = evidence
 
-    def compute_metrics(self, results: list[ImageRecord]) -> dict[str, float]:
-        """Sum up the images, log the tables and return the numbers listed in the class docstring.
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Bring the processes together and compute the numbers; then start anew.
+
+        Args:
+            size: Number of images of the dataset. MMEngine's sampler gives process r of W the
+                images r, r + W, ...; a last one beyond ``size`` is a repeated image.
+
+        Returns:
+            The numbers listed in the class docstring.
+
+        Raises:
+            RuntimeError: If more than one image of this process lies beyond ``size``.
+        """
+        rank, world_size = get_dist_info()
+        expected = len(range(rank, size, world_size))
+        if len(self._rows) > expected + 1:
+            raise RuntimeError(
+                f'the dataset has {size} images, of which process {rank} of {world_size} should '
+                f'see {expected}, and at most one repeated image; it saw {len(self._rows)}. Use '
+                'the DefaultSampler of MMEngine'
+            )
+        if len(self._rows) <= expected:
+            self._settle()
+        counts = self._counts or self._new_counts()
+        share = _Share(self._rows[:expected], counts)
+        self._rows, self._counts, self._pending = [], None, None
+        self.results[:] = [share]
+        return super().evaluate(world_size)
+
+    def compute_metrics(self, results: list[_Share]) -> dict[str, float]:
+        """Sum up the processes, log the tables and return the numbers of the class docstring.
+
+        Args:
+            results: The shares of all processes, in their order.
 
         Raises:
             ValueError: If ``id_split`` or ``ood_split`` was never seen, no labelled pixel was
                 seen, ``ood_split`` holds no OOD pixel, or no image holds both OOD and
                 in-distribution pixels.
         """
-        self._check_splits_seen(results)
-        metrics = summarize_segmentation(results)
-        candidates = [r for r in results if self._in_split(r.split, self.ood_split)]
-        if any(r.num_ood for r in candidates):
-            metrics |= summarize_detection(candidates, self.scores, self.fpr_rule, self.pooled)
+        length = max(len(share.rows) for share in results)
+        rows = [share.rows[i] for i in range(length) for share in results if i < len(share.rows)]
+        counts = results[0].counts
+        for share in results[1:]:
+            counts += share.counts
+        self._check_splits_seen(rows)
+        metrics: dict[str, float] = {}
+        bounds: dict[str, Any] = {}
+        if any('mIoU' in row for row in rows):
+            metrics, bounds = summarize_segmentation(rows, counts, self.settings)
+        candidates = [row for row in rows if self._in_split(row['split'], self.ood_split)]
+        if any(row['num_ood'] for row in candidates):
+            detection, detection_bounds = summarize_detection(candidates, counts, self.settings)
+            metrics |= detection
+            bounds |= detection_bounds
         elif self.ood_split is not None:
             raise ValueError(
                 f'no OOD pixel was seen in split {self.ood_split!r} (`ood_split`); '
                 f"the dataset's `ood_id` is {self._meta().get('ood_id')}"
             )
+        without_id = sum(not row['num_id'] and row['num_ood'] > 0 for row in candidates)
         metrics |= {
-            'num_images': float(len(results)),
-            'num_images_without_ood': float(sum(not r.num_ood for r in candidates)),
-            'num_images_without_id': float(sum(not r.num_id and r.num_ood > 0 for r in candidates)),
+            'num_images': float(len(rows)),
+            'num_images_without_ood': float(sum(not row['num_ood'] for row in candidates)),
+            'num_images_without_id': float(without_id),
         }
-        self._log(results, metrics)
+        classes = summarize_classes(self._meta()['classes'], counts, self.settings)
+        self._log(metrics, bounds, classes)
+        if self.report_dir is not None:
+            folder = Path(self.report_dir)
+            write_report(folder, metrics, bounds, rows, classes, self.settings)
+            write_plots(folder, counts, self.settings)
         return metrics
 
-    def _measure(self, sample: Mapping[str, Any]) -> ImageRecord:
+    def _measure(self, sample: Mapping[str, Any]) -> tuple[Row, Evidence]:
         if 'img_path' not in sample:
             raise ValueError(f'the data sample has no `img_path`, only {sorted(sample)}')
-        img_path = str(sample['img_path'])
-        label = read_labels(sample, 'gt_sem_seg')
-        prediction = read_labels(sample, 'pred_sem_seg')
-        logits = read_fields(sample, 'seg_logits')['data']
-        num_classes = len(self._meta()['classes'])
-        expected = (num_classes, *label.shape)
-        if tuple(logits.shape) != expected or prediction.shape != label.shape:
-            raise ValueError(
-                f'`seg_logits` must have shape {expected} and `pred_sem_seg` {label.shape}, as '
-                f'`gt_sem_seg` and the {num_classes} classes of the dataset have, '
-                f'got {tuple(logits.shape)} and {prediction.shape}'
+        img_path, split = str(sample['img_path']), self._split_of(sample)
+        meta, settings = self._meta(), self.settings
+        num_classes = len(meta['classes'])
+        for_segmentation = self._in_split(split, self.id_split)
+        for_detection = self._in_split(split, self.ood_split)
+        needed = settings.scores if for_detection or self.output_dir is not None else ()
+        prediction = read_prediction(sample, num_classes, needed)
+        pixels = find_pixels(prediction.label, num_classes, meta.get('ood_id'), self.ignore_index)
+        num_id, num_ood = int(pixels.is_id.sum()), int(pixels.is_ood.sum())
+        row: Row = {
+            'img_path': img_path,
+            'split': split,
+            'num_id': num_id,
+            'num_ood': num_ood,
+            'num_ignored': prediction.label.size - num_id - num_ood,
+        }
+        evidence = Evidence()
+        if for_segmentation:
+            numbers, evidence = measure_segmentation(
+                prediction, pixels, num_classes, settings.ece_bins, settings.ece_scope
             )
-        is_id, is_ood = self._find_pixels(label, num_classes)
-        split = self._split_of(sample)
-        scored = self._in_split(split, self.ood_split)
-        maps: dict[str, np.ndarray] = {}
-        if scored or self.output_dir is not None:
-            maps = {name: read_score(sample, name) for name in self.scores}
-        confusion = calibration = None
-        if self._in_split(split, self.id_split):
-            confusion = confusion_matrix(prediction, label, num_classes)
-            calibration = self._calibrate(logits, prediction == label, is_id, is_ood)
-        if self.output_dir is not None:
-            save_maps(Path(self.output_dir), img_path, split, prediction, maps)
-        return ImageRecord(
-            img_path=img_path,
-            split=split,
-            num_id=int(is_id.sum()),
-            num_ood=int(is_ood.sum()),
-            confusion=confusion,
-            calibration=calibration,
-            scores={
-                name: record_score(values, is_id, is_ood, self.fpr_rule, self.pooled)
-                for name, values in maps.items()
-                if scored
-            },
+            row |= numbers
+        if for_detection:
+            numbers, scores, positives = measure_detection(
+                prediction, pixels, settings.scores, settings.fpr_rule
+            )
+            row |= numbers
+            if settings.pooled:
+                evidence = replace(evidence, scores=scores, positives=positives)
+        if self.output_dir is not None and prediction.classes is not None:
+            save_maps(Path(self.output_dir), img_path, split, prediction.classes, prediction.maps)
+        return row, evidence
+
+    def _settle(self) -> None:
+        """Count the pixels of the image that came last."""
+        if self._pending is not None:
+            self._counts = self._counts or self._new_counts()
+            self._counts.add(self._pending)
+            self._pending = None
+
+    def _new_counts(self) -> PooledCounts:
+        return PooledCounts(
+            len(self._meta()['classes']),
+            self.settings.ece_bins,
+            self.settings.scores if self.settings.pooled else (),
+            self.histogram_bits,
         )
-
-    def _find_pixels(self, label: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the masks of in-distribution and of OOD pixels; every label must be known."""
-        ood_id = self._meta().get('ood_id')
-        if 0 <= self.ignore_index < num_classes or ood_id == self.ignore_index:
-            raise ValueError(
-                f'`ignore_index` {self.ignore_index} must be neither a class id (0..'
-                f'{num_classes - 1}) nor the OOD id ({ood_id})'
-            )
-        if ood_id is not None and 0 <= ood_id < num_classes:
-            raise ValueError(f'`ood_id` {ood_id} must not be a class id (0..{num_classes - 1})')
-        is_id = (label >= 0) & (label < num_classes)
-        is_ood = np.zeros_like(is_id) if ood_id is None else label == ood_id
-        unknown = ~(is_id | is_ood | (label == self.ignore_index))
-        if unknown.any():
-            raise ValueError(
-                f'`gt_sem_seg` holds the unknown ids {np.unique(label[unknown])[:10].tolist()}; '
-                f'known are 0..{num_classes - 1}, the OOD id {ood_id} and the ignored id '
-                f'{self.ignore_index}'
-            )
-        return is_id, is_ood
-
-    def _calibrate(
-        self, logits: torch.Tensor, correct: np.ndarray, is_id: np.ndarray, is_ood: np.ndarray
-    ) -> np.ndarray:
-        # An OOD pixel is never correct: its label is no class.
-        counted = is_id if self.ece_scope == 'id' else is_id | is_ood
-        confidence = top_probability(logits).cpu().numpy()
-        return calibration_counts(confidence[counted], correct[counted], self.ece_bins)
 
     def _split_of(self, sample: Mapping[str, Any]) -> str | None:
         split = sample.get('split')
@@ -250,8 +310,8 @@ class UncertaintyMetric(BaseMetric):
             )
         return None if split is None else str(split)
 
-    def _check_splits_seen(self, results: list[ImageRecord]) -> None:
-        seen = {r.split for r in results}
+    def _check_splits_seen(self, rows: Sequence[Row]) -> None:
+        seen = {row['split'] for row in rows}
         for name, wanted in (('id_split', self.id_split), ('ood_split', self.ood_split)):
             if wanted is not None and wanted not in seen:
                 raise ValueError(
@@ -268,13 +328,15 @@ class UncertaintyMetric(BaseMetric):
             raise ValueError("the dataset's `metainfo` must hold `classes`")
         return self.dataset_meta
 
-    def _log(self, results: list[ImageRecord], metrics: dict[str, float]) -> None:
+    def _log(
+        self, metrics: dict[str, float], bounds: dict[str, Any], classes: Sequence[Row]
+    ) -> None:
         logger = MMLogger.get_current_instance()
-        iou = per_class_iou(sum_confusion(results))
-        print_log('per class results:\n' + class_table(self._meta()['classes'], iou), logger)
-        print_log('uncertainty, in percent:\n' + summary_table(metrics, self.scores), logger)
+        print_log('per class results:\n' + class_table(classes), logger)
+        table = summary_table(metrics, self.settings.scores, bounds)
+        print_log('uncertainty, in percent:\n' + table, logger)
         if 'AUROC' not in metrics:
-            print_log('no OOD pixel was seen: AUPR, AUROC and FPR95 are left out', logger)
+            print_log('no OOD pixel was seen: AUPR, AUROC and FPR95 are undefined', logger)
 
 
 def _is_int(value: Any) -> bool:

@@ -1,0 +1,129 @@
+"""From the rows of the images and the pooled counts to the numbers of a data set."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..functional import (
+    aurc_bounds,
+    ece_from_counts,
+    mce_from_counts,
+    mean_iou,
+    per_class_iou,
+)
+from .measure import Row, ece_names, key_prefix
+from .pooled import PooledCounts
+
+DETECTION = ('AUPR', 'AUROC', 'FPR95')
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of the metric that decide what its numbers mean."""
+
+    scores: tuple[str, ...]
+    ece_bins: int
+    ece_scope: str
+    fpr_rule: str
+    pooled: bool
+
+
+def summarize_segmentation(
+    rows: Sequence[Row], counts: PooledCounts, settings: Settings
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Compute mIoU, accuracy, calibration errors, NLL, Brier score and AURC.
+
+    Means over images leave out the images in which a number is undefined. Pooled NLL and Brier
+    score weigh the images by their in-distribution pixels.
+
+    Returns:
+        The numbers, and the bounds of the AURC as a pair by the same name.
+
+    Raises:
+        ValueError: If no image holds an in-distribution pixel that counts.
+    """
+    if not counts.confusion.any():
+        raise ValueError('mIoU and ECE are undefined: no labelled in-distribution pixel was seen')
+    result = {
+        'mIoU': 100 * mean_iou(counts.confusion),
+        'aAcc': 100 * float(np.trace(counts.confusion) / counts.confusion.sum()),
+    }
+    names = ece_names(settings.ece_scope)
+    for name in (*names.values(), 'MCE', 'NLL', 'Brier'):
+        values = [row[name] for row in rows if row.get(name) is not None]
+        if values:
+            result[name] = float(np.mean(values))
+    for scope, name in names.items():
+        table = counts.calibration.table(scope)
+        if table[:, 0].any():
+            result[f'pooled/{name}'] = 100 * ece_from_counts(table)
+            if scope == settings.ece_scope:
+                result['pooled/MCE'] = 100 * mce_from_counts(table)
+    for name in ('NLL', 'Brier'):
+        pairs = [(row[name], row['num_id']) for row in rows if row.get(name) is not None]
+        if pairs:
+            total = math.fsum(value * number for value, number in pairs)
+            result[f'pooled/{name}'] = total / sum(number for _, number in pairs)
+    low, high = aurc_bounds(counts.selective)
+    if math.isnan(low):
+        return result, {}
+    result['pooled/AURC'] = 100 * (low + high) / 2
+    return result, {'pooled/AURC': (100 * low, 100 * high)}
+
+
+def summarize_detection(
+    rows: Sequence[Row], counts: PooledCounts, settings: Settings
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Compute AUPR, AUROC and FPR95 of each score as image means and over all pixels, in percent.
+
+    Returns:
+        The numbers, and the bounds of the pooled ones as pairs by the same names.
+
+    Raises:
+        ValueError: If no image holds both OOD and in-distribution pixels.
+    """
+    result: dict[str, float] = {}
+    bounds: dict[str, Any] = {}
+    for score in settings.scores:
+        prefix = key_prefix(score, settings.scores)
+        for name in DETECTION:
+            values = [row[prefix + name] for row in rows if row.get(prefix + name) is not None]
+            if not values:
+                raise ValueError(
+                    'the image means of OOD detection are undefined: OOD pixels were seen, but no '
+                    'image holds both OOD and in-distribution pixels'
+                )
+            result[prefix + name] = float(np.mean(values))
+        if settings.pooled:
+            found = counts.histograms[score].compute(rule=settings.fpr_rule)
+            for name in DETECTION:
+                key = f'pooled/{prefix}{name}'
+                result[key] = 100 * found[name]
+                bounds[key] = tuple(100 * value for value in found[f'{name}_bounds'])
+            result[f'pooled/{prefix}gap'] = 100 * found['gap']
+    return result, bounds
+
+
+def summarize_classes(
+    classes: Sequence[str], counts: PooledCounts, settings: Settings
+) -> list[Row]:
+    """Return one row per class: IoU and calibration of the pixels predicted as it, in percent.
+
+    The calibration error of a class is that of the confidence of the pixels predicted as this class
+    (top-label calibration: Gupta & Ramdas, ICLR 2022).
+    """
+    iou = per_class_iou(counts.confusion)
+    tables = counts.calibration.class_tables(settings.ece_scope)
+    return [
+        {
+            'class': name,
+            'IoU': None if np.isnan(iou[k]) else 100 * float(iou[k]),
+            'ECE': 100 * ece_from_counts(tables[k]) if tables[k][:, 0].any() else None,
+            'labelled_pixels': int(counts.confusion[k].sum()),
+            'predicted_pixels': int(counts.confusion[:, k].sum()),
+        }
+        for k, name in enumerate(classes)
+    ]
