@@ -1,3 +1,5 @@
+import csv
+import json
 import logging
 
 import numpy as np
@@ -19,7 +21,7 @@ from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
 from PIL import Image
 
-from mmseg_abnn.evaluation.functional import fpr_at_recall
+from mmseg_abnn.evaluation.functional import expected_calibration_error, fpr_at_recall
 
 DETECTION = ('AUPR', 'AUROC', 'FPR95')
 GAP = 1e-4  # percent: the histogram's bounds on the few pixels of these tests
@@ -171,6 +173,88 @@ def test_nearest_rule(samples):
     result = evaluate(samples, fpr_rule='nearest')
     assert result['FPR95'] == pytest.approx(100 * np.mean(values), abs=1e-9)
     assert result['FPR95'] != evaluate(samples)['FPR95']
+
+
+def test_figures_of_the_muad_challenge(samples):
+    """A re-derivation of the rules of its script, pixel by pixel.
+
+    Scores are minus the confidence, FPR is read off where the recall is nearest to 0.95, going
+    down from the lowest threshold that finds everything; the calibration error of each image has 15
+    bins, and an OOD pixel is an error.
+    """
+    errors, rates = [], []
+    for sample in samples:
+        label = sample.gt_sem_seg.data[0].numpy().ravel()
+        p = sample.seg_logits.data.softmax(0).amax(0).numpy().ravel()[label != IGNORED]
+        predicted = sample.pred_sem_seg.data[0].numpy().ravel()[label != IGNORED]
+        label = label[label != IGNORED]
+        error = 0.0
+        for k in range(15):
+            chosen = [i for i in range(len(p)) if k / 15 < p[i] <= (k + 1) / 15]
+            if chosen:
+                accuracy = sum(predicted[i] == label[i] for i in chosen) / len(chosen)
+                confidence = sum(float(p[i]) for i in chosen) / len(chosen)
+                error += len(chosen) / len(p) * abs(accuracy - confidence)
+        errors.append(error)
+        found, rest = -p[label == OOD], -p[label != OOD]
+        best = None
+        for threshold in sorted(set((-p).tolist())):
+            recall = (found >= threshold).mean()
+            if threshold < found.min() or (best and abs(recall - 0.95) >= best[0]):
+                continue
+            best = abs(recall - 0.95), (rest >= threshold).mean()
+        rates.append(best[1])
+    result = evaluate(samples, ece_scope='all', fpr_rule='nearest', ece_bins=15)
+    assert result['ECE'] == pytest.approx(100 * np.mean(errors), abs=1e-5)
+    assert result['FPR95'] == pytest.approx(100 * np.mean(rates), abs=1e-9)
+    other = evaluate(samples)
+    assert (result['ECE'], result['FPR95']) != (other['ECE'], other['FPR95'])
+
+
+def test_predictions_without_logits(samples):
+    expected = evaluate(samples, scores=SCORES)
+    saved = []
+    for sample in samples:
+        content = {key: sample.to_dict()[key] for key in ('img_path', 'gt_sem_seg', 'pred_sem_seg')}
+        maps = {score: naive_score(sample, score) for score in SCORES}
+        saved.append(content | {'uncertainty': maps})
+    result = evaluate(saved, scores=SCORES)
+    assert expected.keys() - result.keys() == {'NLL', 'Brier', 'pooled/NLL', 'pooled/Brier'}
+    assert result == pytest.approx({key: expected[key] for key in result}, abs=1e-2)
+    for content in saved:
+        del content['pred_sem_seg']
+    result = evaluate(saved, scores=SCORES)
+    assert 'mIoU' not in result
+    assert result['AUPR'] == pytest.approx(expected['AUPR'], abs=1e-5)
+
+
+def test_report(samples, tmp_path):
+    result = evaluate(samples, scores=SCORES, report_dir=str(tmp_path))
+    report = json.loads((tmp_path / 'report.json').read_text())
+    assert report['metrics'] == result
+    assert report['settings']['scores'] == list(SCORES)
+    for name, (low, high) in report['bounds'].items():
+        assert low <= result[name] <= high
+    labels = np.stack([sample.gt_sem_seg.data[0].numpy() for sample in samples])
+    predictions = np.stack([sample.pred_sem_seg.data[0].numpy() for sample in samples])
+    confidence = np.stack([s.seg_logits.data.softmax(0).amax(0).numpy() for s in samples])
+    for k, row in enumerate(report['classes']):
+        chosen = (labels < 4) & (predictions == k)
+        assert row['labelled_pixels'] == (labels == k).sum()
+        assert row['predicted_pixels'] == chosen.sum()
+        right = labels == predictions
+        error = expected_calibration_error(confidence[chosen], right[chosen])
+        assert row['ECE'] == pytest.approx(100 * error, abs=1e-5)
+    with (tmp_path / 'per_image.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    lines = (tmp_path / 'per_image.jsonl').read_text().splitlines()
+    assert len(rows) == len(lines) == 5
+    for sample, row, line in zip(samples, rows, lines, strict=True):
+        alone = evaluate([sample], scores=SCORES)
+        for key in ('mIoU', 'ECE', 'ECE_all', 'NLL', 'AUPR', 'mutual_information/FPR95'):
+            assert float(row[key]) == json.loads(line)[key] == pytest.approx(alone[key])
+        assert row['img_path'] == sample.img_path
+        assert int(row['num_ood']) == (sample.gt_sem_seg.data == OOD).sum()
 
 
 def test_without_pooled_curves_no_pixels_are_kept(samples):
