@@ -39,9 +39,13 @@ def brier_score(logits: Array, labels: Array, dim: int = 0) -> Tensor:
         ValueError: If the shapes do not fit or a label is not in 0..K-1.
     """
     scores, label = _check(logits, labels, dim)
-    p = scores.softmax(dim)
-    right = p.gather(dim, label.unsqueeze(dim)).squeeze(dim)
-    # In this order a sum of squares near 1 minus 2 near 2 plus 1 does not fall below 0 by much.
+    return squared_error(scores.softmax(dim), label, dim)
+
+
+def squared_error(p: Tensor, labels: Tensor, dim: int = 0) -> Tensor:
+    """Brier score of given probabilities, see :func:`brier_score`; nothing is checked."""
+    right = p.gather(dim, labels.unsqueeze(dim)).squeeze(dim)
+    # rounding must not make it negative
     return ((p * p).sum(dim) - 2 * right + 1).clamp(min=0)
 
 

@@ -20,7 +20,7 @@ def top_probability(logits: Tensor, dim: int = 0) -> Tensor:
     Returns:
         The shape of ``logits`` without ``dim``, in [1/K, 1]; at least float32.
     """
-    return _probabilities(logits, dim).amax(dim)
+    return probabilities(logits, dim).amax(dim)
 
 
 def msp(logits: Tensor, dim: int = 0) -> Tensor:
@@ -46,8 +46,7 @@ def predictive_entropy(logits: Tensor, dim: int = 0) -> Tensor:
     Returns:
         The shape of ``logits`` without ``dim``, in [0, ln K]; at least float32.
     """
-    # entr(0) is 0, where p * log(p) would be NaN.
-    return torch.special.entr(_probabilities(logits, dim)).sum(dim)
+    return entropy(probabilities(logits, dim), dim)
 
 
 def max_logit(logits: Tensor, dim: int = 0) -> Tensor:
@@ -91,7 +90,22 @@ def variation_ratio(votes: Tensor, dim: int = 0) -> Tensor:
     return 1 - counts.amax(dim) / counts.sum(dim)
 
 
-def _probabilities(logits: Tensor, dim: int) -> Tensor:
+def entropy(p: Tensor, dim: int = 0) -> Tensor:
+    """Entropy -sum p ln p of distributions, in nats.
+
+    Args:
+        p: Probabilities; the classes lie along ``dim``.
+        dim: The axis of the classes.
+
+    Returns:
+        The shape of ``p`` without ``dim``, in [0, ln K].
+    """
+    # entr(0) is 0, where p * log(p) would be NaN.
+    return torch.special.entr(p).sum(dim)
+
+
+def probabilities(logits: Tensor, dim: int = 0) -> Tensor:
+    """Return softmax of logits, in float32 at least."""
     return torch.softmax(_at_least_float(logits), dim)
 
 

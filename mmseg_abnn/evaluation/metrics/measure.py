@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from ..functional import (
-    brier_score,
     confusion_matrix,
     detection_metrics,
     ece_from_counts,
@@ -17,6 +16,7 @@ from ..functional import (
     negative_log_likelihood,
 )
 from ..functional.calibration import bin_index, check_confidence
+from ..functional.proper_scores import squared_error
 from .pooled import OOD, RIGHT, Calibration, Evidence
 from .samples import Prediction
 
@@ -102,8 +102,8 @@ def measure_segmentation(
             row[name] = 100 * ece_from_counts(table)
             if scope == ece_scope:
                 row['MCE'] = 100 * mce_from_counts(table)
-    if prediction.logits is not None and total:
-        row |= _proper_scores(prediction.logits, prediction.label, pixels.is_id)
+    if prediction.logits is not None and prediction.p is not None and total:
+        row |= _proper_scores(prediction.logits, prediction.p, prediction.label, pixels.is_id)
     uncertainty = 1 - prediction.confidence[pixels.is_id]
     return row, Evidence(confusion, calibration, (uncertainty, ~right[pixels.is_id]))
 
@@ -156,10 +156,13 @@ def _calibrate(
     )
 
 
-def _proper_scores(logits: torch.Tensor, label: np.ndarray, is_id: np.ndarray) -> Row:
-    kept = logits[:, torch.from_numpy(is_id).to(logits.device)]
-    labels = torch.from_numpy(label[is_id].astype(np.int64))
+def _proper_scores(
+    logits: torch.Tensor, p: torch.Tensor, label: np.ndarray, is_id: np.ndarray
+) -> Row:
+    # of all pixels: to cut the others out of (K, H, W) would take longer
+    known = torch.from_numpy(np.where(is_id, label, 0).astype(np.int64)).to(logits.device)
+    mask = torch.from_numpy(is_id).to(logits.device)
     return {
-        'NLL': float(negative_log_likelihood(kept, labels).double().mean()),
-        'Brier': float(brier_score(kept, labels).double().mean()),
+        'NLL': float(negative_log_likelihood(logits, known)[mask].double().mean()),
+        'Brier': float(squared_error(p, known)[mask].double().mean()),
     }

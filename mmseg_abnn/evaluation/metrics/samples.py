@@ -10,14 +10,17 @@ import torch
 from mmengine.structures import BaseDataElement
 from PIL import Image
 
-from ..functional import energy, max_logit, msp, predictive_entropy, top_probability
+from ..functional import energy, max_logit
+from ..functional.scores import entropy, probabilities
 
-# Scores that follow from the logits of one network; a map of the model goes first.
+# Scores that follow from the logits of one network or their softmax; a map of the model goes first.
 _FROM_LOGITS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    'msp': msp,
-    'entropy': predictive_entropy,
     'max_logit': max_logit,
     'energy': energy,
+}
+_FROM_P: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    'msp': lambda p: 1 - p.amax(0),
+    'entropy': entropy,
 }
 
 
@@ -29,6 +32,7 @@ class Prediction:
         label: Integer ids, shape (H, W).
         classes: Predicted class ids, shape (H, W); None if the sample holds score maps only.
         logits: Shape (K, H, W); None if the sample holds none.
+        p: Softmax of the logits.
         confidence: Probability of the predicted class, float32 (H, W); None if it is not known.
         maps: Uncertainty score by name, float32 (H, W) each.
     """
@@ -36,6 +40,7 @@ class Prediction:
     label: np.ndarray
     classes: np.ndarray | None
     logits: torch.Tensor | None
+    p: torch.Tensor | None
     confidence: np.ndarray | None
     maps: dict[str, np.ndarray]
 
@@ -67,16 +72,17 @@ def read_prediction(
             f'`seg_logits` must have shape {(num_classes, *label.shape)}, as `gt_sem_seg` and the '
             f'{num_classes} classes of the dataset have, got {tuple(logits.shape)}'
         )
-    maps = {name: read_score(sample, name) for name in scores}
+    p = None if logits is None else probabilities(logits)
+    maps = {name: _read_score(sample, name, logits, p) for name in scores}
     for name, values in maps.items():
         _check_shape(f'score {name!r}', values.shape, label.shape)
-    if logits is not None:
-        confidence = top_probability(logits).detach().cpu().numpy()
+    if p is not None:
+        confidence = p.amax(0).detach().cpu().numpy()
     elif 'uncertainty' in sample and 'msp' in _read_fields(sample, 'uncertainty'):
         confidence = 1 - read_score(sample, 'msp')
     else:
         confidence = None
-    return Prediction(label, classes, logits, confidence, maps)
+    return Prediction(label, classes, logits, p, confidence, maps)
 
 
 def read_labels(sample: Mapping[str, Any], name: str) -> np.ndarray:
@@ -95,13 +101,22 @@ def read_score(sample: Mapping[str, Any], name: str) -> np.ndarray:
         ValueError: If the score is not available, is no map, or is not finite.
     """
     logits = _read_fields(sample, 'seg_logits')['data'] if 'seg_logits' in sample else None
+    p = probabilities(logits) if logits is not None and name in _FROM_P else None
+    return _read_score(sample, name, logits, p)
+
+
+def _read_score(
+    sample: Mapping[str, Any], name: str, logits: torch.Tensor | None, p: torch.Tensor | None
+) -> np.ndarray:
     given = _read_fields(sample, 'uncertainty') if 'uncertainty' in sample else {}
     if name in given:
         values = torch.as_tensor(given[name])
     elif name in _FROM_LOGITS and logits is not None:
         values = _FROM_LOGITS[name](logits)
+    elif name in _FROM_P and p is not None:
+        values = _FROM_P[name](p)
     else:
-        available = [] if logits is None else sorted(_FROM_LOGITS)
+        available = [] if logits is None else sorted([*_FROM_LOGITS, *_FROM_P])
         raise ValueError(
             f'score {name!r} is not available; from `seg_logits`: {available}, '
             f'from `uncertainty`: {sorted(given)}'
