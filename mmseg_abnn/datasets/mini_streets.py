@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmseg.registry import DATASETS
@@ -21,14 +20,7 @@ class MiniStreetsDataset(OODSegDataset):
     Args:
         data_root: Folder the tool wrote.
         split: ``train``, ``val``, ``test_id`` or ``test_ood``.
-        check_labels: Open every label once at construction and check ids and sizes.
-        metainfo: Overrides of ``METAINFO``, for instance ``dict(classes=('road', 'car'))``.
-        pipeline: Transforms.
-        test_mode: Whether a sample that cannot be prepared is an error.
-        indices: Which of the samples to use: the first ``n``, or a list. Default: all.
-        serialize_data: Share the list of samples between workers.
-        lazy_init: Put off reading the folders (and checking the labels) to ``full_init``.
-        max_refetch: How often to try another sample when a transform gives None.
+        **kwargs: See :class:`OODSegDataset`.
 
     Raises:
         ValueError: If ``split`` is unknown or the files are not in the format above.
@@ -65,20 +57,7 @@ class MiniStreetsDataset(OODSegDataset):
     """MUAD's ids of ``METAINFO['classes']``, in that order."""
     STORED_OOD_IDS = (19, 20)
 
-    def __init__(
-        self,
-        *,
-        data_root: str,
-        split: str,
-        check_labels: bool = True,
-        metainfo: Mapping[str, Any] | None = None,
-        pipeline: Sequence[dict | Callable] = (),
-        test_mode: bool = False,
-        indices: int | Sequence[int] | None = None,
-        serialize_data: bool = True,
-        lazy_init: bool = False,
-        max_refetch: int = 1000,
-    ) -> None:
+    def __init__(self, *, data_root: str, split: str, **kwargs: Any) -> None:
         self.check_split(split)
         stored_label_map = {stored: new for new, stored in enumerate(self.STORED_IDS)}
         stored_label_map |= dict.fromkeys(self.STORED_OOD_IDS, OOD_ID)
@@ -93,12 +72,5 @@ class MiniStreetsDataset(OODSegDataset):
             },
             img_suffix='_leftImg8bit.png',
             seg_map_suffix='_leftLabel.png',
-            check_labels=check_labels,
-            metainfo=metainfo,
-            pipeline=pipeline,
-            test_mode=test_mode,
-            indices=indices,
-            serialize_data=serialize_data,
-            lazy_init=lazy_init,
-            max_refetch=max_refetch,
+            **kwargs,
         )

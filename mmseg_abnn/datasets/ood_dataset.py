@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 from PIL import Image
+
+from mmseg_abnn.datasets.odgt import read_odgt
 
 OOD_ID = 254
 """Id of an out-of-distribution pixel after loading: never a class, never ignored."""
@@ -44,7 +48,9 @@ class OODSegDataset(BaseSegDataset):
             relative to ``data_root``.
         img_suffix: How the name of an image ends.
         seg_map_suffix: How the name of a label ends.
+        ann_file: An ``.odgt`` list, see :func:`read_odgt`, in place of the folders.
         check_labels: Open every label once at construction, see :func:`check_label_files`.
+        skip_broken: Leave out labels that are wrong, and say which, instead of raising.
         metainfo: Overrides of ``METAINFO``, for instance ``dict(classes=('road', 'car'))``.
         pipeline: Transforms.
         test_mode: Whether a sample that cannot be prepared is an error.
@@ -70,7 +76,9 @@ class OODSegDataset(BaseSegDataset):
         data_prefix: Mapping[str, str],
         img_suffix: str,
         seg_map_suffix: str,
+        ann_file: str = '',
         check_labels: bool = True,
+        skip_broken: bool = False,
         metainfo: Mapping[str, Any] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
@@ -82,11 +90,13 @@ class OODSegDataset(BaseSegDataset):
         self.split = split
         self.stored_label_map = dict(stored_label_map)
         self.check_labels = check_labels
+        self.skip_broken = skip_broken
         super().__init__(
             data_root=data_root,
             data_prefix=dict(data_prefix),
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,
+            ann_file=ann_file,
             metainfo=metainfo,
             pipeline=list(pipeline),
             test_mode=test_mode,
@@ -119,14 +129,17 @@ class OODSegDataset(BaseSegDataset):
             FileNotFoundError: If a folder is missing or holds no image.
             ValueError: If the files do not pair, or a label is not what the format says.
         """
-        pairs = pair_files(
-            Path(self.data_prefix['img_path']),
-            Path(self.data_prefix['seg_map_path']),
-            self.img_suffix,
-            self.seg_map_suffix,
-        )
+        if self.ann_file:
+            pairs = read_odgt(Path(self.ann_file), Path(self.data_root or '.'))
+        else:
+            pairs = pair_files(
+                Path(self.data_prefix['img_path']),
+                Path(self.data_prefix['seg_map_path']),
+                self.img_suffix,
+                self.seg_map_suffix,
+            )
         if self.check_labels:
-            check_label_files(pairs, allowed_ids=self.stored_label_map)
+            pairs = check_label_files(pairs, self.stored_label_map, self.skip_broken)
         label_map = self.composed_label_map()
         return [
             {
@@ -178,8 +191,10 @@ def pair_files(
 
 
 def check_label_files(
-    pairs: Sequence[tuple[Path, Path]], allowed_ids: Mapping[int, int] | Sequence[int]
-) -> None:
+    pairs: Sequence[tuple[Path, Path]],
+    allowed_ids: Mapping[int, int] | Sequence[int],
+    skip_broken: bool = False,
+) -> list[tuple[Path, Path]]:
     """Open every label once and check that it is what the format says.
 
     A label must be a complete single-channel 8-bit image, as large as its image, and hold no
@@ -188,10 +203,14 @@ def check_label_files(
     Args:
         pairs: ``(image, label)`` paths.
         allowed_ids: Stored ids that may occur.
+        skip_broken: Log what is wrong, and leave it out, instead of raising.
+
+    Returns:
+        The pairs with a right label.
 
     Raises:
         ValueError: Names how many files are wrong, the first few, what is wrong with them and
-            the allowed ids.
+            the allowed ids; with ``skip_broken`` only if no label is right.
     """
     allowed = np.zeros(256, dtype=bool)
     allowed[sorted(allowed_ids)] = True
@@ -199,13 +218,18 @@ def check_label_files(
     with ThreadPoolExecutor() as pool:
         problems = list(pool.map(lambda pair: _label_problem(pair[0], pair[1], allowed), pairs))
     bad = [f'{pair[1]}: {what}' for pair, what in zip(pairs, problems, strict=True) if what]
-    if bad:
-        raise ValueError(
-            f'{len(bad)} of {len(pairs)} label(s) are wrong; '
-            f'allowed stored ids are {np.flatnonzero(allowed).tolist()}. '
-            + '; '.join(bad[:_NAMED_FILES])
-            + ('; ...' if len(bad) > _NAMED_FILES else '')
-        )
+    good = [pair for pair, what in zip(pairs, problems, strict=True) if not what]
+    if not bad:
+        return good
+    found = (
+        f'{len(bad)} of {len(pairs)} label(s) are wrong; '
+        f'allowed stored ids are {np.flatnonzero(allowed).tolist()}. '
+    )
+    if skip_broken and good:
+        print_log(f'{found}Left out: ' + '; '.join(bad), 'current', logging.WARNING)
+        return good
+    named = '; '.join(bad[:_NAMED_FILES])
+    raise ValueError(found + named + ('; ...' if len(bad) > _NAMED_FILES else ''))
 
 
 def _label_problem(image_path: Path, label_path: Path, allowed: np.ndarray) -> str | None:

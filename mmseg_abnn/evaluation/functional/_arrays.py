@@ -25,14 +25,11 @@ def as_tensor(values: Array) -> torch.Tensor:
     """Return ``values`` as a tensor, on the device that they are on, without a gradient."""
     if isinstance(values, torch.Tensor):
         return values.detach()
-    array = np.ascontiguousarray(np.asarray(values))
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
-
-
-def as_bool_tensor(name: str, values: Array) -> torch.Tensor:
-    """Return ``values`` as a boolean tensor, see :func:`to_bool`."""
-    tensor = as_tensor(values)
-    return tensor if tensor.dtype == torch.bool else torch.from_numpy(to_bool(name, values))
+    array = np.asarray(values)
+    # PyTorch takes no negative strides, and warns of arrays that are read-only.
+    if min(array.strides, default=0) < 0 or not array.flags.writeable:
+        array = array.copy()
+    return torch.from_numpy(array)
 
 
 def to_finite(name: str, values: Array) -> np.ndarray:
@@ -40,11 +37,11 @@ def to_finite(name: str, values: Array) -> np.ndarray:
     array = to_numpy(values)
     if not np.issubdtype(array.dtype, np.floating):
         array = array.astype(np.float64)
-    finite = np.isfinite(array)
-    if not finite.all():
+    # The extremes of an array with NaN are NaN.
+    if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+        bad = int((~np.isfinite(array)).sum())
         raise ValueError(
-            f'`{name}` must be finite, got {int((~finite).sum())} NaN or infinite values '
-            f'among {array.size}'
+            f'`{name}` must be finite, got {bad} NaN or infinite values among {array.size}'
         )
     return array
 

@@ -2,8 +2,11 @@
 
 A cell is a range of scores with p positives and n negatives. The order inside a cell is unknown,
 unless the cell is tied (all its scores are equal). The worst and the best order give bounds that
-the value of the raw scores cannot leave; for a tied cell both are that value.
+the value of the raw scores cannot leave; for a tied cell both are that value. Cells come in blocks,
+from high scores to low, so that millions of them need no memory.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
@@ -15,120 +18,141 @@ Bounds = tuple[float, float]
 _ROUNDING = 1e-12
 
 
-class Cells(NamedTuple):
-    """Cells from high scores to low: counts in float64, exact, each of shape (cells,)."""
+class Cell(NamedTuple):
+    """A cell with positives, and what lies above it."""
 
-    p: np.ndarray
-    n: np.ndarray
-    tied: np.ndarray
-    tp_before: np.ndarray
-    fp_before: np.ndarray
-    tp_after: np.ndarray
-    fp_after: np.ndarray
-    num_positives: float
-    num_negatives: float
+    p: float
+    tied: bool
+    tp_before: float
+    fp_before: float
+    tp_after: float
+    fp_after: float
 
 
-def make_cells(positives: np.ndarray, negatives: np.ndarray, tied: np.ndarray) -> Cells:
-    """Accumulate counts.
+class DetectionBounds:
+    """Bounds of AUROC, average precision and FPR at a recall.
 
     Args:
-        positives: Number of positives in each cell, from high scores to low.
-        negatives: Number of negatives.
-        tied: Whether all scores of the cell are equal.
+        num_positives: Number of all positives, at least 1.
+        num_negatives: Number of all negatives, at least 1.
+        recall: The recall of the FPR.
+        rule: ``'first'`` or ``'nearest'``, see ``fpr_at_recall``.
     """
-    p, n = positives.astype(np.float64), negatives.astype(np.float64)
-    tp, fp = np.cumsum(p), np.cumsum(n)
-    return Cells(p, n, tied, tp - p, fp - n, tp, fp, float(tp[-1]), float(fp[-1]))
 
+    def __init__(self, num_positives: int, num_negatives: int, recall: float, rule: str) -> None:
+        self.num_positives = float(num_positives)
+        self.num_negatives = float(num_negatives)
+        self.recall = recall
+        self.rule = rule
+        self._tp = self._fp = 0.0  # above the next block
+        self._roc = np.zeros(2)  # sums for the lower and for the upper bound
+        self._precision = np.zeros(2)
+        self._crossing: Cell | None = None  # where the recall is reached
+        self._following: Cell | None = None  # the next one with positives
 
-def roc_auc_bounds(cells: Cells) -> Bounds:
-    """Bounds of the area under the ROC curve: all pairs inside a cell lost, or all won."""
-    pairs = cells.p * cells.n
-    below = cells.p * (cells.num_negatives - cells.fp_after)
-    low = below + np.where(cells.tied, pairs / 2, 0)
-    high = below + np.where(cells.tied, pairs / 2, pairs)
-    total = cells.num_positives * cells.num_negatives
-    return move_outwards(low.sum() / total, high.sum() / total)
+    def add(self, positives: np.ndarray, negatives: np.ndarray, tied: np.ndarray) -> None:
+        """Add the next cells, from high scores to low; each array of shape (cells,).
 
+        Args:
+            positives: Number of positives.
+            negatives: Number of negatives.
+            tied: Whether all scores of the cell are equal.
+        """
+        tp, fp = self._tp + np.cumsum(positives), self._fp + np.cumsum(negatives)
+        self._tp, self._fp = float(tp[-1]), float(fp[-1])
+        # Cells without positives matter to the others by their negatives only.
+        kept = np.flatnonzero(positives)
+        if kept.size == 0:
+            return
+        p, n = positives[kept].astype(np.float64), negatives[kept].astype(np.float64)
+        tied, tp, fp = tied[kept], tp[kept], fp[kept]
+        self._add_areas(p, n, tied, tp, fp)
+        self._look_for_recall(p, n, tied, tp, fp)
 
-def average_precision_bounds(cells: Cells) -> Bounds:
-    """Bounds of the average precision.
+    def roc_auc(self) -> Bounds:
+        """Bounds of the area under the ROC curve: all pairs inside a cell lost, or all won."""
+        low, high = self._roc / (self.num_positives * self.num_negatives)
+        return move_outwards(low, high)
 
-    Best for a cell: all positives at one threshold above all negatives. Worst: one positive after
-    the other, below all negatives.
-    """
-    cells = _with_positives(cells)
-    at_end = cells.tp_after / (cells.tp_after + cells.fp_after)
-    at_start = cells.tp_after / (cells.tp_after + cells.fp_before)
-    # sum over j = 1..p of (T + j) / (T + j + F) with T = tp_before, F = fp_after. Without the
-    # numerator that is at most an integral from T + F + 1/2 on (1/x is convex).
-    start = cells.tp_before + cells.fp_after
-    harmonic = np.log1p(cells.p / (start + 0.5))
-    one_by_one = np.where(cells.p == 1, at_end, cells.p - cells.fp_after * harmonic)
-    low = np.where(cells.tied, cells.p * at_end, one_by_one)
-    high = cells.p * np.where(cells.tied, at_end, at_start)
-    return move_outwards(low.sum() / cells.num_positives, high.sum() / cells.num_positives)
+    def average_precision(self) -> Bounds:
+        """Bounds of the average precision.
 
+        Best for a cell: all positives at one threshold above all negatives. Worst: one positive
+        after the other, below all negatives.
+        """
+        low, high = self._precision / self.num_positives
+        return move_outwards(low, high)
 
-def fpr_bounds(cells: Cells, recall: float, rule: str) -> Bounds:
-    """Bounds of the false-positive rate at a recall, see ``fpr_at_recall``."""
-    cells = _with_positives(cells)
-    low, high = (_first if rule == 'first' else _nearest)(cells, recall)
-    return float(low / cells.num_negatives), float(high / cells.num_negatives)
+    def fpr(self) -> Bounds:
+        """Bounds of the false-positive rate at the recall."""
+        if self._crossing is None:
+            raise RuntimeError('the cells hold fewer positives than announced')
+        choose = self._first if self.rule == 'first' else self._nearest
+        low, high = choose(self._crossing)
+        return low / self.num_negatives, high / self.num_negatives
 
+    def _add_areas(
+        self, p: np.ndarray, n: np.ndarray, tied: np.ndarray, tp: np.ndarray, fp: np.ndarray
+    ) -> None:
+        below, pairs = (p * (self.num_negatives - fp)).sum(), p * n
+        ties = pairs[tied].sum() / 2
+        self._roc += (below + ties, below + ties + pairs[~tied].sum())
 
-def _first(cells: Cells, recall: float) -> Bounds:
-    i = int(np.argmax(cells.tp_after / cells.num_positives >= recall))
-    low = cells.fp_after[i] if cells.tied[i] else cells.fp_before[i]
-    return low, cells.fp_after[i]
+        at_end = p * tp / (tp + fp)
+        at_start = p * tp / (tp + fp - n)
+        # sum over j = 1..p of (T + j) / (T + j + F) with T = tp - p, F = fp. Without the
+        # numerator that is at most an integral from T + F + 1/2 on (1/x is convex).
+        one_by_one = at_end.copy()
+        several = p > 1
+        p, tp, fp = p[several], tp[several], fp[several]
+        one_by_one[several] = p - fp * np.log1p(p / (tp - p + fp + 0.5))
+        low, high = np.where(tied, at_end, one_by_one), np.where(tied, at_end, at_start)
+        self._precision += (low.sum(), high.sum())
 
+    def _look_for_recall(
+        self, p: np.ndarray, n: np.ndarray, tied: np.ndarray, tp: np.ndarray, fp: np.ndarray
+    ) -> None:
+        def cell(i: int) -> Cell:
+            numbers = p[i], tied[i], tp[i] - p[i], fp[i] - n[i], tp[i], fp[i]
+            return Cell(*(number.item() for number in numbers))
 
-def _nearest(cells: Cells, recall: float) -> Bounds:
-    i = int(np.argmax(cells.tp_after / cells.num_positives >= recall))
-    above, below = _stop_after(cells, i), _stop_before(cells, i)
-    if not cells.tied[i] and cells.p[i] > 1:
-        # Any recall inside the cell may be reached, and be the nearest one.
-        return min(above[0], below[0]), max(above[1], below[1])
-    recalls = np.array([cells.tp_before[i], cells.tp_after[i]]) / cells.num_positives
-    distances = np.abs(recalls - recall)
-    if distances[1] <= distances[0]:
-        return above
-    if cells.tp_before[i] > 0 or cells.fp_before[i] > 0:
-        return below
-    if cells.tied[i]:
-        return above  # no threshold lies above this cell
-    return min(above[0], below[0]), max(above[1], below[1])
+        start = 0
+        if self._crossing is None:
+            reached = tp / self.num_positives >= self.recall
+            if not reached[-1]:
+                return
+            i = int(np.argmax(reached))
+            self._crossing = cell(i)
+            start = i + 1
+        if self._following is None and start < p.size:
+            self._following = cell(start)
 
+    @staticmethod
+    def _first(cell: Cell) -> Bounds:
+        return (cell.fp_after if cell.tied else cell.fp_before), cell.fp_after
 
-def _stop_after(cells: Cells, i: int) -> Bounds:
-    """Bound the negatives above the lowest threshold that finds cell i, but no further positive."""
-    if i + 1 < len(cells.p):
-        return _stop_before(cells, i + 1)
-    # The highest threshold of full recall: at the lowest positive.
-    return (cells.fp_after[i] if cells.tied[i] else cells.fp_before[i]), cells.fp_after[i]
-
-
-def _stop_before(cells: Cells, i: int) -> Bounds:
-    """Bound the negatives above the highest positive of cell i."""
-    return cells.fp_before[i], (cells.fp_before[i] if cells.tied[i] else cells.fp_after[i])
-
-
-def _with_positives(cells: Cells) -> Cells:
-    kept = cells.p > 0
-    return Cells(
-        cells.p[kept],
-        cells.n[kept],
-        cells.tied[kept],
-        cells.tp_before[kept],
-        cells.fp_before[kept],
-        cells.tp_after[kept],
-        cells.fp_after[kept],
-        cells.num_positives,
-        cells.num_negatives,
-    )
+    def _nearest(self, cell: Cell) -> Bounds:
+        below = _just_above(cell)
+        # after the last cell with positives: the highest threshold of full recall
+        above = _just_above(self._following) if self._following else self._first(cell)
+        either = min(above[0], below[0]), max(above[1], below[1])
+        if not cell.tied and cell.p > 1:
+            return either  # any recall inside the cell may be reached, and be the nearest one
+        recalls = np.array([cell.tp_before, cell.tp_after]) / self.num_positives
+        distances = np.abs(recalls - self.recall)
+        if distances[1] <= distances[0]:
+            return above
+        if cell.tp_before > 0 or cell.fp_before > 0:
+            return below
+        # Nothing lies above this cell: a threshold of recall 0 exists if a negative is on top.
+        return above if cell.tied else either
 
 
 def move_outwards(low: float, high: float) -> Bounds:
     """Widen bounds inside [0, 1] by more than rounding adds up to."""
     return max(float(low) - _ROUNDING, 0.0), min(float(high) + _ROUNDING, 1.0)
+
+
+def _just_above(cell: Cell) -> Bounds:
+    """Bound the negatives above the highest positive of a cell."""
+    return cell.fp_before, (cell.fp_before if cell.tied else cell.fp_after)

@@ -6,10 +6,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
-from ._arrays import Array, as_bool_tensor, as_tensor, check_same_shape
-from .bounds import average_precision_bounds, fpr_bounds, make_cells, roc_auc_bounds
+from ._arrays import Array, check_same_shape, to_bool, to_finite
+from .bounds import DetectionBounds
 from .curves import check_recall_and_rule
 from .score_grid import FINEST
 from .score_table import ScoreTable
@@ -38,29 +37,27 @@ class ScoreHistogram:
     bounds of :meth:`compute` are certified: the value that all the raw scores would give lies
     inside. With the finest grid they are less than 1e-6 apart for probabilities and entropies.
 
-    Memory does not depend on the number of pixels: 8 bytes per cell, 119 MB for scores from zero
-    upwards and 42 MB for those below zero, as soon as there is one (and half of that again on a
-    CPU with several threads). Maps whose scores repeat (constant, or rounded to few values) need
-    9 bytes per cell more, to tell ties.
+    Memory does not depend on the number of pixels: 8 bytes per cell, 266 MB for scores from zero
+    upwards and 40 MB for those below zero, as soon as there is one. Maps whose scores repeat
+    (constant, or rounded to few values) need 17 bytes per cell more, to tell ties.
 
     Scores that are equal are recognised as tied, and add nothing to the distance of the bounds,
-    where the cell's resolution holds them exactly (zero, half-precision numbers, multiples of a
-    power of two) and on maps whose scores repeat.
+    where the cells are as fine as the scores (1 - p of a float32 probability p; float32 numbers
+    from 1/2 to 2; half-precision numbers, multiples of a power of two), and on maps whose scores
+    repeat.
 
     Args:
-        bits: Binary logarithm of the number of cells in the finest octaves, 1 to 21. One less
+        bits: Binary logarithm of the number of cells in the finest octaves, 1 to 23. One less
             halves memory and doubles the distance of the bounds.
-        device: Where to count; the scores may be on any device.
 
     Raises:
         ValueError: If ``bits`` is not allowed.
     """
 
-    def __init__(self, bits: int = FINEST, device: torch.device | str = 'cpu') -> None:
+    def __init__(self, bits: int = FINEST) -> None:
         if not isinstance(bits, int) or not 1 <= bits <= FINEST:
             raise ValueError(f'`bits` must be an integer from 1 to {FINEST}, got {bits!r}')
         self.bits = bits
-        self.device = torch.device(device)
         self._tables: dict[bool, ScoreTable] = {}  # by whether the scores are below zero
 
     def update(self, scores: Array, positives: Array) -> None:
@@ -74,22 +71,14 @@ class ScoreHistogram:
             ValueError: If the shapes differ, a score is NaN or infinite, or ``positives`` is not
                 boolean-like. Nothing is counted then.
         """
-        score, positive = as_tensor(scores), as_bool_tensor('positives', positives)
+        score, positive = to_finite('scores', scores), to_bool('positives', positives)
         check_same_shape(scores=score, positives=positive)
-        if not score.is_floating_point():
-            score = score.double()
-        score, positive = score.flatten().to(self.device), positive.flatten().to(self.device)
-        if score.numel() == 0:
+        score, positive = score.ravel(), positive.ravel()
+        if score.size == 0:
             return
-        low, high = (float(value) for value in score.aminmax())
-        if not (math.isfinite(low) and math.isfinite(high)):
-            bad = int((~score.isfinite()).sum())
-            raise ValueError(
-                f'`scores` must be finite, got {bad} NaN or infinite values among {score.numel()}'
-            )
-        if low >= 0:
+        if score.min() >= 0:
             self._table(negative=False).add(score, positive)
-        elif high < 0:
+        elif score.max() < 0:
             self._table(negative=True).add(score, positive)
         else:
             below = score < 0
@@ -118,7 +107,7 @@ class ScoreHistogram:
         """Return the histogram of both data sets; both stay as they are."""
         if not isinstance(other, ScoreHistogram):
             return NotImplemented
-        total = ScoreHistogram(self.bits, self.device)
+        total = ScoreHistogram(self.bits)
         total += self
         total += other
         return total
@@ -128,20 +117,32 @@ class ScoreHistogram:
         """Memory of the counts in bytes."""
         return sum(table.nbytes() for table in self._tables.values())
 
-    def cells(self) -> ScoreCells:
-        """Return the cells that hold a score, from high scores to low."""
-        parts = []
-        for negative in (False, True):
-            if negative in self._tables:
-                counted = self._tables[negative].counted()
-                edges, totals, positives, tied = (column.numpy() for column in counted)
-                # Below zero the smallest magnitude is the highest score.
-                lower = -edges if negative else edges
-                part = (lower, positives, totals - positives, tied)
-                parts.append(part if negative else tuple(column[::-1] for column in part))
-        if not parts:
-            empty = np.empty(0)
-            return ScoreCells(empty, empty.astype(int), empty.astype(int), empty.astype(bool))
+    def cells(self, bits: int | None = None) -> ScoreCells:
+        """Return the cells that hold a score, from high scores to low.
+
+        Args:
+            bits: Put cells together to this resolution, for plots; None: every cell, which may be
+                millions.
+
+        Raises:
+            ValueError: If ``bits`` is not allowed.
+        """
+        if bits is not None and not (isinstance(bits, int) and 1 <= bits <= self.bits):
+            raise ValueError(f'`bits` must be an integer from 1 to {self.bits}, got {bits!r}')
+        parts = [_no_cells()]
+        for negative, table in self._in_order():
+            # The end that is nearer to zero
+            sign = -1 if negative else 1
+            if bits is None or bits == self.bits:
+                for block in table.blocks():
+                    negatives = block.totals - block.positives
+                    edges = sign * table.edges(block.cells)
+                    parts.append(ScoreCells(edges, block.positives, negatives, block.tied))
+            else:
+                edges, totals, positives = table.coarsened(bits)
+                part = ScoreCells(sign * edges, positives, totals - positives, totals == 1)
+                ordered = part if negative else ScoreCells(*(column[::-1] for column in part))
+                parts.append(ordered)
         return ScoreCells(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     def compute(self, recall: float = 0.95, rule: str = 'first') -> dict[str, Any]:
@@ -161,17 +162,18 @@ class ScoreHistogram:
             ValueError: If ``recall`` or ``rule`` is not allowed.
         """
         check_recall_and_rule(recall, rule)
-        cells = self.cells()
-        positives, negatives = int(cells.positives.sum()), int(cells.negatives.sum())
+        counts = [table.num_scores() for table in self._tables.values()]
+        positives = sum(found for _, found in counts)
+        negatives = sum(total for total, _ in counts) - positives
+        names = ('AUROC', 'AUPR', 'FPR95')
+        bounds = dict.fromkeys(names, (math.nan, math.nan))
         if positives and negatives:
-            ordered = make_cells(cells.positives, cells.negatives, cells.tied)
-            bounds = {
-                'AUROC': roc_auc_bounds(ordered),
-                'AUPR': average_precision_bounds(ordered),
-                'FPR95': fpr_bounds(ordered, recall, rule),
-            }
-        else:
-            bounds = dict.fromkeys(('AUROC', 'AUPR', 'FPR95'), (math.nan, math.nan))
+            found = DetectionBounds(positives, negatives, recall, rule)
+            for _, table in self._in_order():
+                for block in table.blocks():
+                    found.add(block.positives, block.totals - block.positives, block.tied)
+            values = (found.roc_auc(), found.average_precision(), found.fpr())
+            bounds = dict(zip(names, values, strict=True))
         return {
             **{name: (low + high) / 2 for name, (low, high) in bounds.items()},
             **{f'{name}_bounds': pair for name, pair in bounds.items()},
@@ -180,7 +182,16 @@ class ScoreHistogram:
             'num_negatives': negatives,
         }
 
+    def _in_order(self) -> list[tuple[bool, ScoreTable]]:
+        """The tables from high scores to low."""
+        return sorted(self._tables.items(), key=lambda item: item[0])
+
     def _table(self, negative: bool) -> ScoreTable:
         if negative not in self._tables:
-            self._tables[negative] = ScoreTable(negative, self.bits, self.device)
+            self._tables[negative] = ScoreTable(negative, self.bits)
         return self._tables[negative]
+
+
+def _no_cells() -> ScoreCells:
+    none = np.zeros(0, dtype=np.int64)
+    return ScoreCells(none.astype(np.float64), none, none, none.astype(bool))

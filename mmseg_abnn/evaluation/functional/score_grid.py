@@ -2,20 +2,24 @@
 
 An octave [2^e, 2^(e+1)) of float32 numbers holds 2^23 values. The grid divides it into
 2^bits(e) equal cells, so the cell of a score is its exponent and the leading bits of its mantissa:
-exact, the same on every machine, and never out of order. Probabilities and entropies are spread
-evenly in the octaves up to 4 and piled up logarithmically below, so the upper octaves have the most
-cells, and their number halves every two octaves downwards; logits, energies and distances lie in
-[1/8, 64) with either sign. Other octaves have few cells.
+exact, the same on every machine, and never out of order.
+
+Of scores from zero upwards the cells are 2^-24 wide below 1, which is how far probabilities next to
+1 are apart: every 1 - p of a float32 probability p has a cell of its own. They are 2^-23 wide up to
+2, as float32 numbers are, and 2^-22 up to 4. Below 2^-8, where scores pile up logarithmically, an
+octave has 2^16 cells at least, down to 2^-32. Logits, energies and distances lie in [1/8, 64) with
+either sign, in octaves of 2^19 cells. Other octaves have 2^10.
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
 _MANTISSA_BITS = 23
-FINEST = 21
+FINEST = 23
+_WIDE = 19
+_SMALL = 16
 _OUTSIDE = 10
 NUM_OCTAVES = 255  # of finite numbers, by biased exponent; 0 holds zero and the subnormal numbers
 _BIAS = 127
@@ -33,38 +37,53 @@ def octave_bits(negative: bool, coarser: int) -> list[int]:
     """
     bits = []
     for exponent in range(-_BIAS, NUM_OCTAVES - _BIAS):
-        if negative:
-            fine = FINEST - 2 if -3 <= exponent < 6 else 0
-        elif exponent < 2:
-            fine = FINEST - max(0, -1 - exponent) // 2
+        if not negative and exponent < 0:
+            fine = max(24 + exponent, _SMALL if exponent >= -32 else _OUTSIDE)
+        elif not negative and exponent < 2:
+            fine = FINEST - exponent
         else:
-            fine = FINEST - 2 if exponent < 6 else 0
-        bits.append(max(max(fine, _OUTSIDE) - coarser, 0))
+            fine = _WIDE if -3 <= exponent < 6 else _OUTSIDE
+        bits.append(max(fine - coarser, 0))
     return bits
 
 
-class OctaveTable(NamedTuple):
-    """What is needed of each octave to place a bit pattern; int32, shape (255,).
+class Placed(NamedTuple):
+    """Where scores fall; each field of shape (scores,).
 
-    The cell of a pattern is ``starts + (pattern >> shifts)``; the bits below its resolution are
-    ``pattern & residues``.
+    Attributes:
+        cells: Int64; never falls where the magnitude rises.
+        octaves: Int32.
+        residues: Int32; the bits below the resolution of the cell. A score with none is aligned.
     """
 
-    starts: Tensor
-    shifts: Tensor
-    residues: Tensor
+    cells: np.ndarray
+    octaves: np.ndarray
+    residues: np.ndarray
+
+
+def place(magnitudes: np.ndarray, negative: bool, coarser: int) -> Placed:
+    """Find the cells of scores of one sign.
+
+    Args:
+        magnitudes: Absolute values; float32, finite, of shape (scores,).
+        negative: Whether the scores are below zero.
+        coarser: How many bits the octaves have less than in the finest grid.
+    """
+    pattern = magnitudes.view(np.int32)
+    octaves = pattern >> _MANTISSA_BITS
+    codes = _octave_codes(negative, coarser).take(octaves)
+    mantissa, shifts = pattern & ((1 << _MANTISSA_BITS) - 1), codes & 31
+    cells = mantissa >> shifts
+    residues = mantissa - (cells << shifts)
+    return Placed(np.add(cells, codes >> 5, dtype=np.int64), octaves, residues)
 
 
 @lru_cache
-def octave_table(negative: bool, coarser: int, device: torch.device) -> OctaveTable:
-    """Return the table of the scores of one sign."""
-    bits = torch.tensor(octave_bits(negative, coarser))
-    shifts = _MANTISSA_BITS - bits
-    # The exponent is part of a shifted pattern: taken off by the start of the octave.
-    octaves = torch.arange(NUM_OCTAVES)
-    starts = torch.cumsum(1 << bits, 0) - (1 << bits) - ((octaves << _MANTISSA_BITS) >> shifts)
-    table = (starts, shifts, (1 << shifts) - 1)
-    return OctaveTable(*(column.to(device, torch.int32) for column in table))
+def _octave_codes(negative: bool, coarser: int) -> np.ndarray:
+    """For each octave its first cell, and in the lowest 5 bits the shift of the mantissa; int32."""
+    bits = np.array(octave_bits(negative, coarser))
+    starts = np.cumsum(1 << bits) - (1 << bits)
+    return (starts << 5 | (_MANTISSA_BITS - bits)).astype(np.int32)
 
 
 def num_cells(negative: bool, coarser: int) -> int:
@@ -72,24 +91,27 @@ def num_cells(negative: bool, coarser: int) -> int:
     return sum(1 << bits for bits in octave_bits(negative, coarser))
 
 
-def describe_cells(cells: Tensor, negative: bool, coarser: int) -> tuple[Tensor, Tensor]:
-    """Return the octave of each cell, int64, and its smallest magnitude, float64.
+def octave_slices(negative: bool, coarser: int) -> list[slice]:
+    """Return the cells of each octave, from zero upwards."""
+    slices, start = [], 0
+    for bits in octave_bits(negative, coarser):
+        slices.append(slice(start, start + (1 << bits)))
+        start += 1 << bits
+    return slices
+
+
+def cell_edges(cells: np.ndarray, negative: bool, coarser: int) -> np.ndarray:
+    """Return the smallest magnitude of each cell, float64.
 
     Args:
         cells: Int64, of shape (cells,).
         negative: Whether the scores are below zero.
         coarser: How many bits the octaves have less than in the finest grid.
     """
-    bits = torch.tensor(octave_bits(negative, coarser), device=cells.device)
-    ends = torch.cumsum(1 << bits, 0)
-    octaves = torch.searchsorted(ends, cells, right=True)
+    bits = np.array(octave_bits(negative, coarser))
+    ends = np.cumsum(1 << bits)
+    octaves = np.searchsorted(ends, cells, side='right')
     bits = bits[octaves]
     mantissa = (cells - (ends[octaves] - (1 << bits))) << (_MANTISSA_BITS - bits)
     pattern = (octaves << _MANTISSA_BITS) + mantissa
-    return octaves, pattern.to(torch.int32).view(torch.float32).double()
-
-
-def split_pattern(magnitudes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the bit pattern of float32 magnitudes, and the octave that each lies in; int32."""
-    pattern = magnitudes.view(torch.int32)
-    return pattern, pattern >> _MANTISSA_BITS
+    return pattern.astype(np.int32).view(np.float32).astype(np.float64)

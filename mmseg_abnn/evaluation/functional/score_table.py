@@ -2,56 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from .score_grid import (
     FINEST,
     NUM_OCTAVES,
-    describe_cells,
+    Placed,
+    cell_edges,
     num_cells,
-    octave_table,
-    split_pattern,
+    octave_bits,
+    octave_slices,
+    place,
 )
 
 _INT32_MAX = 2**31 - 1
-_CHUNK = 2**17
+_FLOAT32_MAX = np.finfo(np.float32).max
+# Scores and cells at a time: temporary arrays stay in the cache
+_CHUNK = 2**15
+_BLOCK = 2**18
 _SAMPLE = 8192
 _MANY_REPEATS = 0.02
 
 
 class CountedCells(NamedTuple):
-    """The cells that hold a score, in the order of their magnitude; each of shape (cells,).
+    """Cells that hold a score; each of shape (cells,).
 
     Attributes:
-        edges: Float64; the smallest magnitude of the cell.
+        cells: Int64; their places in the table.
         totals: Int64; number of scores.
         positives: Int64; how many of them are positives.
         tied: Whether the scores are known to be equal.
     """
 
-    edges: Tensor
-    totals: Tensor
-    positives: Tensor
-    tied: Tensor
+    cells: np.ndarray
+    totals: np.ndarray
+    positives: np.ndarray
+    tied: np.ndarray
 
 
 class _Values(NamedTuple):
-    """The single value of each cell among the pixels that were compared; (cells,) each."""
+    """The single value of each cell among the scores that were compared; (cells,) each."""
 
-    value: Tensor  # float64, NaN: no pixel yet
-    differs: Tensor  # bool, two values were seen
-    compared: Tensor  # int64, number of pixels
-
-
-class _Placed(NamedTuple):
-    """Where scores fall; (pixels,) each."""
-
-    cells: Tensor  # int64
-    octaves: Tensor  # int32
-    unaligned: Tensor  # bool, and the octave was aligned before
+    value: np.ndarray  # float64, NaN: no score yet
+    differs: np.ndarray  # bool, two values were seen
+    compared: np.ndarray  # int64, number of scores
 
 
 class ScoreTable:
@@ -64,84 +63,103 @@ class ScoreTable:
     Args:
         negative: Whether the scores are below zero.
         bits: See ``ScoreHistogram``.
-        device: Where to count.
     """
 
-    def __init__(self, negative: bool, bits: int, device: torch.device) -> None:
+    def __init__(self, negative: bool, bits: int) -> None:
         self.negative = negative
-        self.bits = bits
         self._coarser = FINEST - bits
-        self._octaves = octave_table(negative, self._coarser, device)
         self._size = num_cells(negative, self._coarser)
-        # A row for each of two threads: adding up is bound by memory access.
-        rows = 2 if device.type == 'cpu' and torch.get_num_threads() > 1 else 1
-        # Filled, not only reserved: the memory in use is what it will be to the end.
-        self._totals = torch.full((rows, self._size), 0, dtype=torch.int32, device=device)
-        self._positives = torch.full((self._size,), 0, dtype=torch.int32, device=device)
-        self._aligned = torch.ones(NUM_OCTAVES, dtype=torch.bool, device=device)
-        # Residues of the octaves that are still aligned, 0 for the others.
-        self._residues = self._octaves.residues.clone()
+        self._totals = _filled(self._size, np.int32)
+        self._positives = _filled(self._size, np.int32)
+        self._aligned = np.ones(NUM_OCTAVES, dtype=bool)
         self._values: _Values | None = None
         self._num_scores = 0
+        self._num_positives = 0
 
-    def add(self, scores: Tensor, positives: Tensor) -> None:
+    def add(self, scores: np.ndarray, positives: np.ndarray) -> None:
         """Count scores of the table's sign.
 
         Args:
-            scores: Finite, of shape (pixels,).
+            scores: Finite float32 or float64, of shape (scores,).
             positives: Bool, of the same shape.
         """
         self._reserve(len(scores))
+        found = self._place(scores[positives])[0].cells
+        self._num_positives += len(found)
+        np.add.at(self._positives, found, self._positives.dtype.type(1))
         repeats = self._has_repeats(scores)
-        # In chunks whose temporary arrays stay in the cache
-        for chunk, labels in zip(scores.split(_CHUNK), positives.split(_CHUNK), strict=True):
-            placed = self._place(chunk)
-            self._count(placed.cells, labels)
-            if bool(placed.unaligned.any()):
-                self._aligned[placed.octaves[placed.unaligned].long()] = False
-                self._residues = self._octaves.residues * self._aligned
-            if repeats:
-                self._compare(placed.cells, chunk.abs().double())
-
-    def _non_empty(self) -> tuple[Tensor, Tensor]:
-        """Return the cells that hold a score, and how many; int64."""
-        cells = self._totals.any(0).nonzero().flatten()
-        return cells, self._totals[:, cells].sum(0)
-
-    def _place(self, scores: Tensor) -> _Placed:
-        magnitudes = scores.abs()
-        rounded = magnitudes.float().clamp(max=torch.finfo(torch.float32).max)
-        pattern, octaves = split_pattern(rounded)
-        start = self._octaves.starts.index_select(0, octaves)
-        shift = self._octaves.shifts.index_select(0, octaves)
-        unaligned = (pattern & self._residues.index_select(0, octaves)) != 0
-        if scores.dtype == torch.float64:
-            unaligned |= rounded.double() != magnitudes
-        return _Placed((pattern >> shift).add_(start).long(), octaves, unaligned)
+        # Counting waits for the memory: meanwhile the next cells are found. NumPy would not let
+        # go of the interpreter, and this function of PyTorch is as fast.
+        totals = torch.from_numpy(self._totals)
+        ones = torch.ones(_CHUNK, dtype=totals.dtype)
+        with ThreadPoolExecutor(1) as counting:
+            jobs = []
+            for start in range(0, len(scores), _CHUNK):
+                chunk = scores[start : start + _CHUNK]
+                placed, unaligned = self._place(chunk)
+                cells = torch.from_numpy(placed.cells)
+                jobs.append(counting.submit(totals.scatter_add_, 0, cells, ones[: len(chunk)]))
+                if unaligned is not None:
+                    unaligned &= self._aligned.take(placed.octaves)  # mostly known already
+                    if unaligned.any():
+                        self._aligned[placed.octaves[unaligned]] = False
+                if repeats:
+                    self._compare(placed.cells, np.abs(chunk).astype(np.float64))
+            for job in jobs:
+                job.result()
 
     def __iadd__(self, other: ScoreTable) -> ScoreTable:
         """Add the counts of another table of the same cells."""
         self._reserve(other._num_scores)
-        for row in other._totals:
-            self._totals[0] += row.to(self._totals)
-        self._positives += other._positives.to(self._positives)
-        self._aligned &= other._aligned.to(self._aligned.device)
-        self._residues = self._octaves.residues * self._aligned
+        self._num_positives += other._num_positives
+        self._totals += other._totals.astype(self._totals.dtype, copy=False)
+        self._positives += other._positives.astype(self._positives.dtype, copy=False)
+        self._aligned &= other._aligned
         if other._values is not None:
-            values = [column.to(self._totals.device) for column in other._values]
-            self._join(torch.arange(self._size, device=self._totals.device), *values)
+            self._join(np.arange(self._size), *other._values)
         return self
 
-    def counted(self) -> CountedCells:
-        """Return the cells that hold a score, on the CPU."""
-        cells, totals = self._non_empty()
-        octaves, edges = describe_cells(cells, self.negative, self._coarser)
-        tied = (totals == 1) | self._aligned[octaves]
-        if self._values is not None:
-            all_compared = self._values.compared[cells] == totals
-            tied |= all_compared & ~self._values.differs[cells]
-        columns = (edges, totals, self._positives[cells].long(), tied)
-        return CountedCells(*(column.cpu() for column in columns))
+    def blocks(self) -> Iterator[CountedCells]:
+        """Yield the cells that hold a score in blocks, from high scores to low."""
+        octaves = list(enumerate(octave_slices(self.negative, self._coarser)))
+        for octave, part in octaves if self.negative else reversed(octaves):
+            if not self._totals[part].any():
+                continue
+            starts = range(part.start, part.stop, _BLOCK)
+            for start in starts if self.negative else reversed(starts):
+                block = slice(start, min(start + _BLOCK, part.stop))
+                yield from self._block(block, bool(self._aligned[octave]))
+
+    def coarsened(self, bits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return edges, totals and positives of coarser cells that hold a score, by magnitude.
+
+        Args:
+            bits: Binary logarithm of the number of cells in the finest octaves, at most that of
+                the table.
+        """
+        coarser = FINEST - bits
+        columns = []
+        for counts in (self._totals, self._positives):
+            parts = [
+                counts[part].reshape(1 << kept, -1).sum(axis=1, dtype=np.int64)
+                for part, kept in zip(
+                    octave_slices(self.negative, self._coarser),
+                    octave_bits(self.negative, coarser),
+                    strict=True,
+                )
+            ]
+            columns.append(np.concatenate(parts))
+        totals, positives = columns
+        cells = np.flatnonzero(totals)
+        return cell_edges(cells, self.negative, coarser), totals[cells], positives[cells]
+
+    def edges(self, cells: np.ndarray) -> np.ndarray:
+        """Return the smallest magnitude of each cell, float64."""
+        return cell_edges(cells, self.negative, self._coarser)
+
+    def num_scores(self) -> tuple[int, int]:
+        """Return the numbers of all scores and of positives."""
+        return self._num_scores, self._num_positives
 
     def nbytes(self) -> int:
         """Return the memory of the counts in bytes."""
@@ -150,79 +168,105 @@ class ScoreTable:
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the cells that hold a score."""
-        state = self.__dict__.copy()
-        cells, totals = self._non_empty()
-        state |= {
-            '_totals': (cells, totals, self._totals.shape[0], self._totals.dtype),
-            '_positives': self._positives[cells],
-            '_values': self._values and tuple(column[cells] for column in self._values),
-        }
-        return state
+        cells = np.flatnonzero(self._totals)
+        values = self._values and tuple(column[cells] for column in self._values)
+        counts = (cells, self._totals[cells], self._positives[cells])
+        return self.__dict__ | {'_totals': counts, '_positives': None, '_values': values}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the dense tables."""
-        cells, totals, rows, dtype = state['_totals']
+        cells, totals, positives = state['_totals']
         self.__dict__.update(state, _values=None)
-        self._totals = torch.full((rows, self._size), 0, dtype=dtype, device=cells.device)
-        self._totals[0, cells] = totals.to(dtype)
-        self._positives = torch.full((self._size,), 0, dtype=dtype, device=cells.device)
-        self._positives[cells] = state['_positives'].to(dtype)
+        self._totals = _filled(self._size, totals.dtype)
+        self._totals[cells] = totals
+        self._positives = _filled(self._size, totals.dtype)
+        self._positives[cells] = positives
         if state['_values'] is not None:
             self._values = self._new_values()
             for column, kept in zip(self._values, state['_values'], strict=True):
                 column[cells] = kept
 
-    def _count(self, cells: Tensor, positives: Tensor) -> None:
-        ones = torch.ones_like(cells, dtype=self._totals.dtype)
-        rows = self._totals.shape[0]
-        even = len(cells) - len(cells) % rows
-        self._totals.scatter_add_(1, cells[:even].view(rows, -1), ones[:even].view(rows, -1))
-        self._totals[0].index_add_(0, cells[even:], ones[even:])
-        found = cells[positives.nonzero().flatten()]
-        self._positives.index_add_(0, found, ones[: len(found)])
+    def _place(self, scores: np.ndarray) -> tuple[Placed, np.ndarray | None]:
+        """Return the places of scores, and which are not aligned; None: all of them are."""
+        magnitudes = np.abs(scores)
+        rounded = np.minimum(magnitudes, _FLOAT32_MAX).astype(np.float32, copy=False)
+        placed = place(rounded, self.negative, self._coarser)
+        unaligned = None
+        if placed.residues.any():
+            unaligned = placed.residues > 0
+        if scores.dtype == np.float64:
+            inexact = rounded != magnitudes
+            unaligned = inexact if unaligned is None else unaligned | inexact
+        return placed, unaligned
+
+    def _block(self, block: slice, aligned: bool) -> Iterator[CountedCells]:
+        cells = np.flatnonzero(self._totals[block] != 0)  # of booleans it is faster
+        if cells.size == 0:
+            return
+        totals = self._totals[block][cells].astype(np.int64)
+        positives = self._positives[block][cells].astype(np.int64)
+        tied = np.ones_like(cells, dtype=bool) if aligned else totals == 1
+        if self._values is not None:
+            compared = self._values.compared[block][cells] == totals
+            tied |= compared & ~self._values.differs[block][cells]
+        found = CountedCells(cells + block.start, totals, positives, tied)
+        yield found if self.negative else CountedCells(*(column[::-1] for column in found))
 
     def _reserve(self, num_scores: int) -> None:
         """Make sure that no count can overflow."""
         self._num_scores += num_scores
-        if self._num_scores > _INT32_MAX and self._totals.dtype == torch.int32:
-            self._totals, self._positives = self._totals.long(), self._positives.long()
+        if self._num_scores > _INT32_MAX and self._totals.dtype == np.int32:
+            self._totals = self._totals.astype(np.int64)
+            self._positives = self._positives.astype(np.int64)
 
-    def _has_repeats(self, scores: Tensor) -> bool:
-        """Tell from a map alone, by a sample, whether scores repeat that are not aligned."""
-        step = max(1, len(scores) // _SAMPLE)
-        magnitudes = scores[::step].abs()
-        rounded = magnitudes.float().clamp(max=torch.finfo(torch.float32).max)
-        pattern, octaves = split_pattern(rounded)
-        unaligned = (pattern & self._octaves.residues.index_select(0, octaves)) != 0
-        if scores.dtype == torch.float64:
-            unaligned |= rounded.double() != magnitudes
-        values = magnitudes[unaligned]
-        repeats = len(values) - len(values.unique())
-        return repeats > (_MANY_REPEATS * len(magnitudes) if step > 1 else 0)
+    def _has_repeats(self, scores: np.ndarray) -> bool:
+        """Tell from a map alone, by samples, whether scores repeat that are not aligned.
 
-    def _compare(self, cells: Tensor, magnitudes: Tensor) -> None:
+        Samples at even distances find maps with few values, and stretches of neighbours those that
+        were enlarged. Small maps are always compared.
+        """
+        if len(scores) <= 2 * _SAMPLE:
+            return True
+        starts = range(0, len(scores), len(scores) // 16)
+        stretches = [scores[start : start + _SAMPLE // 16] for start in starts]
+        for sample in (scores[:: len(scores) // _SAMPLE], np.concatenate(stretches)):
+            unaligned = self._place(sample)[1]
+            if unaligned is not None:
+                values = sample[unaligned]
+                repeats = len(values) - len(np.unique(values))
+                if repeats > _MANY_REPEATS * len(values):
+                    return True
+        return False
+
+    def _compare(self, cells: np.ndarray, magnitudes: np.ndarray) -> None:
         order = cells.argsort()
         cells, magnitudes = cells[order], magnitudes[order]
-        cells, inverse, compared = cells.unique_consecutive(return_inverse=True, return_counts=True)
-        low = torch.full_like(cells, float('inf'), dtype=torch.float64)
-        low.scatter_reduce_(0, inverse, magnitudes, 'amin')
-        high = torch.zeros_like(low).scatter_reduce_(0, inverse, magnitudes, 'amax')
-        self._join(cells, low, low != high, compared)
+        starts = np.flatnonzero(np.diff(cells, prepend=-1))
+        low = np.minimum.reduceat(magnitudes, starts)
+        high = np.maximum.reduceat(magnitudes, starts)
+        compared = np.diff(starts, append=len(cells))
+        self._join(cells[starts], low, low != high, compared)
 
-    def _join(self, cells: Tensor, value: Tensor, differs: Tensor, compared: Tensor) -> None:
+    def _join(
+        self, cells: np.ndarray, value: np.ndarray, differs: np.ndarray, compared: np.ndarray
+    ) -> None:
         """Add what is known of some cells, each named once, to what was known."""
         if self._values is None:
             self._values = self._new_values()
         known = self._values.value[cells]
-        empty = known.isnan()
-        self._values.differs[cells] |= differs | (~empty & ~value.isnan() & (known != value))
-        self._values.value[cells] = torch.where(empty, value, known)
+        empty = np.isnan(known)
+        self._values.differs[cells] |= differs | (~empty & ~np.isnan(value) & (known != value))
+        self._values.value[cells] = np.where(empty, value, known)
         self._values.compared[cells] += compared
 
     def _new_values(self) -> _Values:
-        device = self._totals.device
         return _Values(
-            torch.full((self._size,), float('nan'), dtype=torch.float64, device=device),
-            torch.full((self._size,), False, device=device),
-            torch.full((self._size,), 0, dtype=torch.int64, device=device),
+            np.full(self._size, np.nan),
+            np.zeros(self._size, dtype=bool),
+            np.zeros(self._size, dtype=np.int64),
         )
+
+
+def _filled(size: int, dtype: Any) -> np.ndarray:
+    """Return zeros that are written, not only reserved: the memory in use stays what it is."""
+    return np.full(size, 0, dtype=dtype)

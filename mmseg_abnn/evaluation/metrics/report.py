@@ -19,6 +19,7 @@ from .pooled import PooledCounts
 from .summary import Settings
 
 REPORT_FILE = 'report.json'
+_PLOT_BITS = 14  # finer than a picture shows
 
 
 def write_report(
@@ -64,7 +65,10 @@ def write_plots(folder: Path, counts: PooledCounts, settings: Settings) -> None:
         counts: The pooled counts.
         settings: The scores and the scope of the calibration.
     """
-    cells = {name: histogram.cells() for name, histogram in counts.histograms.items()}
+    cells = {
+        name: histogram.cells(min(histogram.bits, _PLOT_BITS))
+        for name, histogram in counts.histograms.items()
+    }
     cells = {name: c for name, c in cells.items() if c.positives.any() and c.negatives.any()}
     figures = {}
     if cells:

@@ -1,0 +1,74 @@
+"""The lists of images and labels that hendrycks/anomaly-seg and MUAD come with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+_KEYS = ('fpath_img', 'fpath_segm')
+
+
+def read_odgt(path: Path, root: Path) -> list[tuple[Path, Path]]:
+    """Read an ``.odgt`` file: one JSON object a line, or one JSON array of them.
+
+    Args:
+        path: The file. Each object holds ``fpath_img`` and ``fpath_segm``; other keys do not count.
+        root: Folder that the paths in the file are relative to.
+
+    Returns:
+        ``(image, label)`` paths in the order of the file.
+
+    Raises:
+        FileNotFoundError: If the file, or a file that it names, does not exist.
+        ValueError: If the file is empty, is no JSON, lacks a key or names an image twice. The
+            message names the file and the entry.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'the list of images {path} does not exist')
+    pairs = []
+    for number, entry in enumerate(_parse(path), start=1):
+        if not isinstance(entry, dict) or any(not isinstance(entry.get(k), str) for k in _KEYS):
+            raise ValueError(f'{path}: entry {number} must hold {_KEYS} as strings, got {entry!r}')
+        pairs.append((root / entry[_KEYS[0]], root / entry[_KEYS[1]]))
+    if not pairs:
+        raise ValueError(f'{path} is empty: it names no image')
+    seen: dict[Path, int] = {}
+    for number, (image, _) in enumerate(pairs, start=1):
+        if image in seen:
+            raise ValueError(f'{path}: entries {seen[image]} and {number} name the image {image}')
+        seen[image] = number
+    missing = [file for pair in pairs for file in pair if not file.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f'{path} names {len(missing)} files that do not exist below {root}, the first is '
+            f'{missing[0]}'
+        )
+    return pairs
+
+
+def write_odgt(path: Path, pairs: Sequence[tuple[Path, Path]], root: Path) -> None:
+    """Write an ``.odgt`` file with one JSON object a line.
+
+    Args:
+        path: The file.
+        pairs: ``(image, label)`` paths below ``root``.
+        root: Folder that the paths in the file are relative to.
+    """
+    lines = [
+        json.dumps(
+            {key: file.relative_to(root).as_posix() for key, file in zip(_KEYS, pair, strict=True)}
+        )
+        for pair in pairs
+    ]
+    path.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
+
+
+def _parse(path: Path) -> list:
+    text = path.read_text(encoding='utf-8').strip()
+    try:
+        if text.startswith('['):
+            return json.loads(text)
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise ValueError(f'{path}: neither JSON lines nor a JSON array: {error}') from error
