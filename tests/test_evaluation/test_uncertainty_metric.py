@@ -107,6 +107,23 @@ def test_splits():
     assert result == pytest.approx(expected, abs=1e-3)
 
 
+def test_classes_left_out_of_the_mean(samples):
+    full = evaluate(samples)
+    result = evaluate(samples, meta=dict(META, not_in_miou=('sky', 'tree')))
+    labels = np.stack([s.gt_sem_seg.data[0].numpy() for s in samples])
+    predictions = np.stack([s.pred_sem_seg.data[0].numpy() for s in samples])
+    ious = []
+    for k in (0, 1):
+        union = (labels < 4) & ((labels == k) | (predictions == k))
+        ious.append(((labels == k) & (predictions == k)).sum() / union.sum())
+    assert result['mIoU'] == pytest.approx(100 * np.mean(ious))
+    assert {k: v for k, v in result.items() if k != 'mIoU'} == {
+        k: v for k, v in full.items() if k != 'mIoU'
+    }
+    with pytest.raises(ValueError, match=r"`not_in_miou` names the unknown classes \['fog'\]"):
+        evaluate(samples, meta=dict(META, not_in_miou=('fog',)))
+
+
 def test_only_one_split_named():
     clean = [make_sample(seed, 'test_id', ood=False) for seed in range(2)]
     strange = [make_sample(seed, 'test_ood') for seed in range(2, 4)]

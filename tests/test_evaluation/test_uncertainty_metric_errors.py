@@ -26,7 +26,7 @@ from mmseg_abnn.evaluation import UncertaintyMetric
         (dict(fpr_rule='last'), r"`fpr_rule` must be one of \('first', 'nearest'\), got 'last'"),
         (dict(ignore_index=None), '`ignore_index` must be an integer, got None'),
         (dict(pooled='no'), "`pooled` must be True or False, got 'no'"),
-        (dict(histogram_bits=22), '`histogram_bits` must be an integer from 1 to 21, got 22'),
+        (dict(histogram_bits=24), '`histogram_bits` must be an integer from 1 to 23, got 24'),
         (dict(report_dir=3), '`report_dir` must be None or a non-empty string, got 3'),
         (dict(collect_device='tpu'), "`collect_device` must be 'cpu' or 'gpu', got 'tpu'"),
         (dict(collect_device='gpu', collect_dir='x'), 'could only be configured'),

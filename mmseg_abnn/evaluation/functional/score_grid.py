@@ -75,7 +75,7 @@ def place(magnitudes: np.ndarray, negative: bool, coarser: int) -> Placed:
     mantissa, shifts = pattern & ((1 << _MANTISSA_BITS) - 1), codes & 31
     cells = mantissa >> shifts
     residues = mantissa - (cells << shifts)
-    return Placed(np.add(cells, codes >> 5, dtype=np.int64), octaves, residues)
+    return Placed((cells + (codes >> 5)).astype(np.int64), octaves, residues)
 
 
 @lru_cache

@@ -188,8 +188,9 @@ class ScoreTable:
 
     def _place(self, scores: np.ndarray) -> tuple[Placed, np.ndarray | None]:
         """Return the places of scores, and which are not aligned; None: all of them are."""
-        magnitudes = np.abs(scores)
-        rounded = np.minimum(magnitudes, _FLOAT32_MAX).astype(np.float32, copy=False)
+        magnitudes = rounded = np.abs(scores)
+        if scores.dtype == np.float64:
+            rounded = np.minimum(magnitudes, _FLOAT32_MAX).astype(np.float32)
         placed = place(rounded, self.negative, self._coarser)
         unaligned = None
         if placed.residues.any():

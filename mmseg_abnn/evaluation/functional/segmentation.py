@@ -1,5 +1,7 @@
 """Intersection over union of the in-distribution classes, from a confusion matrix."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ._arrays import Array, check_same_shape, to_numpy
@@ -62,19 +64,22 @@ def per_class_iou(confusion: Array) -> np.ndarray:
     return np.divide(intersection, union, out=np.full(len(matrix), np.nan), where=union > 0)
 
 
-def mean_iou(confusion: Array) -> float:
+def mean_iou(confusion: Array, left_out: Sequence[int] = ()) -> float:
     """Mean of :func:`per_class_iou` over the classes that occur in labels or predictions.
 
     Args:
         confusion: Matrix of shape (K, K) as of :func:`confusion_matrix`.
+        left_out: Classes that the mean leaves out. Their pixels still count in the unions of the
+            others.
 
     Returns:
         A float in [0, 1].
 
     Raises:
-        ValueError: If ``confusion`` is not a square matrix or counts no pixel.
+        ValueError: If ``confusion`` is not a square matrix or counts no pixel of these classes.
     """
     iou = per_class_iou(confusion)
+    iou[list(left_out)] = np.nan
     present = iou[~np.isnan(iou)]
     if present.size == 0:
         raise ValueError('`confusion` counts no pixel: the mean IoU is undefined')

@@ -68,7 +68,12 @@ def ece_names(ece_scope: str) -> dict[str, str]:
 
 
 def measure_segmentation(
-    prediction: Prediction, pixels: Pixels, num_classes: int, bins: int, ece_scope: str
+    prediction: Prediction,
+    pixels: Pixels,
+    num_classes: int,
+    not_in_miou: Sequence[int],
+    bins: int,
+    ece_scope: str,
 ) -> tuple[Row, Evidence]:
     """Measure segmentation and calibration of one image.
 
@@ -83,7 +88,7 @@ def measure_segmentation(
     row: Row = dict.fromkeys(('mIoU', 'aAcc', *ece_names(ece_scope).values()))
     row |= dict.fromkeys(('MCE', 'NLL', 'Brier'))
     if total:
-        row['mIoU'] = 100 * mean_iou(confusion)
+        row['mIoU'] = 100 * mean_iou(confusion, not_in_miou)
         row['aAcc'] = 100 * float(np.trace(confusion) / total)
     if prediction.confidence is None:
         return row, Evidence(confusion=confusion)

@@ -32,7 +32,7 @@ class Settings:
 
 
 def summarize_segmentation(
-    rows: Sequence[Row], counts: PooledCounts, settings: Settings
+    rows: Sequence[Row], counts: PooledCounts, settings: Settings, not_in_miou: Sequence[int]
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Compute mIoU, accuracy, calibration errors, NLL, Brier score and AURC.
 
@@ -48,7 +48,7 @@ def summarize_segmentation(
     if not counts.confusion.any():
         raise ValueError('mIoU and ECE are undefined: no labelled in-distribution pixel was seen')
     result = {
-        'mIoU': 100 * mean_iou(counts.confusion),
+        'mIoU': 100 * mean_iou(counts.confusion, not_in_miou),
         'aAcc': 100 * float(np.trace(counts.confusion) / counts.confusion.sum()),
     }
     names = ece_names(settings.ece_scope)

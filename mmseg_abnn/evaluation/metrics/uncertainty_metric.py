@@ -37,7 +37,8 @@ class UncertaintyMetric(BaseMetric):
     taken as the predictive distribution. All numbers are in percent, unrounded, except NLL (nats)
     and the Brier score (0 to 2):
 
-    - ``mIoU``: over in-distribution classes, and ``aAcc``: share of in-distribution pixels that are
+    - ``mIoU``: over in-distribution classes (but those that the ``metainfo`` names in
+      ``not_in_miou``), and ``aAcc``: share of in-distribution pixels that are
       predicted right; both from the confusion matrix of all images;
     - ``ECE``, ``MCE``: expected and maximum calibration error of each image, then the mean;
       ``ECE_all`` (with ``ece_scope='all'``: ``ECE_id``) the ECE of the other scope; ``NLL`` and
@@ -225,7 +226,9 @@ class UncertaintyMetric(BaseMetric):
         metrics: dict[str, float] = {}
         bounds: dict[str, Any] = {}
         if any('mIoU' in row for row in rows):
-            metrics, bounds = summarize_segmentation(rows, counts, self.settings)
+            metrics, bounds = summarize_segmentation(
+                rows, counts, self.settings, self._not_in_miou()
+            )
         candidates = [row for row in rows if self._in_split(row['split'], self.ood_split)]
         if any(row['num_ood'] for row in candidates):
             detection, detection_bounds = summarize_detection(candidates, counts, self.settings)
@@ -272,7 +275,12 @@ class UncertaintyMetric(BaseMetric):
         evidence = Evidence()
         if for_segmentation:
             numbers, evidence = measure_segmentation(
-                prediction, pixels, num_classes, settings.ece_bins, settings.ece_scope
+                prediction,
+                pixels,
+                num_classes,
+                self._not_in_miou(),
+                settings.ece_bins,
+                settings.ece_scope,
             )
             row |= numbers
         if for_detection:
@@ -327,6 +335,14 @@ class UncertaintyMetric(BaseMetric):
         if not self.dataset_meta or 'classes' not in self.dataset_meta:
             raise ValueError("the dataset's `metainfo` must hold `classes`")
         return self.dataset_meta
+
+    def _not_in_miou(self) -> list[int]:
+        meta = self._meta()
+        names = meta.get('not_in_miou', ())
+        unknown = [name for name in names if name not in meta['classes']]
+        if unknown:
+            raise ValueError(f"the dataset's `not_in_miou` names the unknown classes {unknown}")
+        return [list(meta['classes']).index(name) for name in names]
 
     def _log(
         self, metrics: dict[str, float], bounds: dict[str, Any], classes: Sequence[Row]
