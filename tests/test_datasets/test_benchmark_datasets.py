@@ -17,27 +17,10 @@ from mmseg_abnn.datasets import (
 from mmseg_abnn.datasets.odgt import read_odgt, write_odgt
 
 OOD, IGNORED = 254, 255
-CITYSCAPES = [
-    'road',
-    'sidewalk',
-    'building',
-    'wall',
-    'fence',
-    'pole',
-    'traffic_light',
-    'traffic_sign',
-    'vegetation',
-    'terrain',
-    'sky',
-    'person',
-    'rider',
-    'car',
-    'truck',
-    'bus',
-    'train',
-    'motorcycle',
-    'bicycle',
-]
+CITYSCAPES = tuple(
+    'road sidewalk building wall fence pole traffic_light traffic_sign vegetation terrain sky '
+    'person rider car truck bus train motorcycle bicycle'.split()  # noqa: SIM905
+)
 
 
 def write_pair(image, label, ids):

@@ -88,7 +88,9 @@ def measure_segmentation(
     row: Row = dict.fromkeys(('mIoU', 'aAcc', *ece_names(ece_scope).values()))
     row |= dict.fromkeys(('MCE', 'NLL', 'Brier'))
     if total:
-        row['mIoU'] = 100 * mean_iou(confusion, not_in_miou)
+        seen = confusion.sum(axis=0) + confusion.sum(axis=1)
+        if np.delete(seen, list(not_in_miou)).any():
+            row['mIoU'] = 100 * mean_iou(confusion, not_in_miou)
         row['aAcc'] = 100 * float(np.trace(confusion) / total)
     if prediction.confidence is None:
         return row, Evidence(confusion=confusion)
