@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pytest
 from mmengine.logging import MMLogger
+from mmseg.datasets import CityscapesDataset
 from PIL import Image
 
 from mmseg_abnn.datasets import (
@@ -17,10 +18,7 @@ from mmseg_abnn.datasets import (
 from mmseg_abnn.datasets.odgt import read_odgt, write_odgt
 
 OOD, IGNORED = 254, 255
-CITYSCAPES = tuple(
-    'road sidewalk building wall fence pole traffic_light traffic_sign vegetation terrain sky '
-    'person rider car truck bus train motorcycle bicycle'.split()  # noqa: SIM905
-)
+CITYSCAPES = tuple(name.replace(' ', '_') for name in CityscapesDataset.METAINFO['classes'])
 
 
 def write_pair(image, label, ids):

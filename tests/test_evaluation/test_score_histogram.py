@@ -323,6 +323,27 @@ def test_bounds_are_those_of_the_worst_and_the_best_order(seed, bits, recall):
     assert worst['AUPR'] - 0.05 < found['AUPR_bounds'][0] <= worst['AUPR'] + 1e-15
 
 
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 10**6), bits=st.integers(1, 6))
+def test_nearest_rule_inside_cells(seed, bits):
+    """Cells of one positive, of several and of ties; recalls inside cells and half-way."""
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(4, 40))
+    scores = np.where(rng.random(size) < 0.3, 1.25, 1 + rng.random(size))
+    if seed % 2:
+        scores = np.round(scores, 1)
+    positives = rng.random(size) < rng.uniform(0.1, 0.9)
+    positives[:2] = True, False
+    histogram = histogram_of([(scores, positives)], bits)
+    number = positives.sum()
+    for recall in (*(np.arange(1, 2 * number + 1) / (2 * number)), *rng.uniform(0.01, 1, 3)):
+        expected = nearest_fpr(scores, positives, recall)
+        low, high = histogram.compute(recall, 'nearest')['FPR95_bounds']
+        assert low <= expected <= high
+        if histogram.cells().tied.all():
+            assert low == high
+
+
 def test_gap_halves_with_each_bit():
     rng = np.random.default_rng(0)
     positives = rng.random(200_000) < 0.1
@@ -333,30 +354,31 @@ def test_gap_halves_with_each_bit():
     assert 2**8 / 1.5 < gaps[0] / gaps[-1] < 2**8 * 1.5
 
 
-def smooth_scores(generator, score, classes, step, confidence):
+def smooth_scores(generator, score, classes, step, confidence, weaker):
     """Scores of logits that are interpolated as networks do, and OOD where logits are weaker."""
     size = (512, 1280)
     coarse = torch.randn(1, classes, size[0] // step, size[1] // step, generator=generator)
     logits = torch.nn.functional.interpolate(coarse * confidence, size, mode='bilinear')[0]
     positives = torch.rand(size[0] // 32, size[1] // 32, generator=generator) < 0.02
     positives = positives.repeat_interleave(32, 0).repeat_interleave(32, 1)
-    return score(torch.where(positives, logits / 4, logits)), positives
+    return score(torch.where(positives, logits / weaker, logits)), positives
 
 
 @pytest.mark.parametrize(
-    ('score', 'classes', 'step', 'confidence'),
+    ('score', 'classes', 'step', 'confidence', 'weaker'),
     [
-        (msp, 19, 8, 5.0),
-        (msp, 10, 16, 8.0),
-        (predictive_entropy, 19, 8, 5.0),
-        (predictive_entropy, 10, 16, 8.0),
+        (msp, 19, 8, 5.0, 4),
+        (msp, 10, 16, 8.0, 2),
+        (predictive_entropy, 10, 16, 8.0, 4),
+        (predictive_entropy, 19, 16, 4.0, 2),
+        (predictive_entropy, 15, 16, 3.0, 2),
     ],
 )
-def test_finest_bounds_of_softmax_scores(score, classes, step, confidence):
+def test_finest_bounds_of_softmax_scores(score, classes, step, confidence, weaker):
     generator = torch.Generator().manual_seed(0)
     histogram, maps = ScoreHistogram(), []
     for _ in range(3):
-        maps.append(smooth_scores(generator, score, classes, step, confidence))
+        maps.append(smooth_scores(generator, score, classes, step, confidence, weaker))
         histogram.update(*maps[-1])
     found = histogram.compute()
     assert found['num_positives'] + found['num_negatives'] > 1_960_000
@@ -625,8 +647,7 @@ def test_empty_parts():
 
 def test_pickle_is_small():
     histogram = histogram_of([([0.1, 0.1, -3.0], [1, 0, 1])], 16)
-    assert histogram.nbytes > 4_000_000
-    assert len(pickle.dumps(histogram)) < 200_000
+    assert len(pickle.dumps(histogram)) < 10_000 < histogram.nbytes / 100
 
 
 def test_histograms_that_do_not_fit():
@@ -648,7 +669,7 @@ def test_histograms_that_do_not_fit():
 
 
 @pytest.mark.parametrize(
-    'size', [1, 2, 3, 31_999, 32_000, 32_001, 2**17 - 1, 2**17, 2**17 + 1, 2**18 + 3]
+    'size', [1, 2, 3, 2**15 - 1, 2**15, 2**15 + 1, 2**17 - 1, 2**17, 2**17 + 1, 2**18 + 3]
 )
 def test_counts_equal_a_loop(size):
     rng = np.random.default_rng(size)
@@ -707,13 +728,15 @@ def test_update_that_leaves_int32(score):
     histogram = ScoreHistogram(bits=3)
     histogram.update([score], [1])
     table = histogram._tables[score < 0]
-    assert table._totals.dtype == torch.int32
-    cell = table._positives.nonzero().item()
-    table._totals[cell] = table._positives[cell] = table._num_scores = 2**31 - 10
+    assert table._totals.dtype == np.int32
+    # As if as many had been counted as can be
+    table._totals[table._totals > 0] = 2**31 - 10
+    table._positives[table._positives > 0] = 2**31 - 10
+    table._num_scores = table._num_positives = 2**31 - 10
     histogram.update(np.full(9, score), np.ones(9))
-    assert table._totals.dtype == torch.int32
+    assert table._totals.dtype == np.int32
     histogram.update(np.full(100, score), np.ones(100))
-    assert table._totals.dtype == table._positives.dtype == torch.int64
+    assert table._totals.dtype == table._positives.dtype == np.int64
     assert histogram.cells().positives.tolist() == [2**31 + 99]
     assert histogram.cells().negatives.tolist() == [0]
 
@@ -723,10 +746,10 @@ def test_a_limit_that_is_reached_early(monkeypatch):
     expected = histogram_of(maps, 5)
     monkeypatch.setattr(score_table, '_INT32_MAX', 30_000)
     histogram = histogram_of(maps, 5)
-    assert histogram._tables[False]._totals.dtype == torch.int64
+    assert histogram._tables[False]._totals.dtype == np.int64
     assert_same(histogram, expected)
     parts = [histogram_of(maps[:1], 5), histogram_of(maps[1:], 5)]
-    assert parts[0]._tables[False]._totals.dtype == torch.int32
+    assert parts[0]._tables[False]._totals.dtype == np.int32
     assert_same(parts[0] + parts[1], expected)
     assert_same(parts[1] + parts[0], expected)
 
@@ -783,6 +806,15 @@ def test_edges_bracket_the_scores(scores, bits):
     )
 
 
+@pytest.mark.parametrize(
+    ('low', 'width'), [(0.25, 2**-24), (0.5, 2**-24), (1.0, 2**-23), (2.0, 2**-22)]
+)
+def test_documented_widths(low, width):
+    # From 0 upwards the octave of 1 is number 127.
+    bits = octave_bits(False, 0)[127 + int(np.log2(low))]
+    assert low / 2**bits == width
+
+
 @pytest.mark.parametrize('bits', [1, 3, 7, 10])
 def test_finest_octaves_have_as_many_cells_as_bits_say(bits):
     for low, high in [(0.5, 1), (1, 2)]:
@@ -802,27 +834,36 @@ def test_memory_does_not_grow():
     assert histogram.nbytes == 0
     for kind in ('continuous', 'repeated', 'negative'):
         sizes = set()
-        for size in (10, 1000, 200_000):
+        for size in (20_000, 50_000, 200_000):
             scores = rng.permutation(size) / size + 1e-9
             if kind == 'repeated':
                 scores = np.full(size, 0.1)
             elif kind == 'negative':
                 scores = -1 - scores
             histogram.update(scores, rng.random(size) < 0.5)
-            sizes.add(histogram.nbytes)
             histogram.compute()
+            sizes.add(histogram.nbytes)
         assert len(sizes) == 1
 
 
-def test_memory_per_cell():
+def test_documented_memory():
     above, below = num_cells(False, FINEST - 12), num_cells(True, FINEST - 12)
     rng = np.random.default_rng(0)
     histogram = ScoreHistogram(12)
     histogram.update(rng.permutation(100_000) / 100_000, rng.random(100_000) < 0.5)
-    assert histogram.nbytes == 8 * above
+    per_cell = 8
+    assert histogram.nbytes == per_cell * above
     histogram.update(rng.permutation(100_000) / 100_000 - 2, rng.random(100_000) < 0.5)
-    assert histogram.nbytes == 8 * (above + below)
-    assert num_cells(False, 0) / num_cells(False, 1) == pytest.approx(2, abs=0.01)
+    assert histogram.nbytes == per_cell * (above + below)
+    # Small maps, and maps in which scores repeat
+    for _ in range(5):
+        histogram.update(rng.integers(0, 50, 100) / 51, rng.random(100) < 0.5)
+        histogram.update(rng.integers(0, 50, 100_000) / 51, rng.random(100_000) < 0.5)
+    histogram.compute()
+    assert histogram.nbytes == per_cell * (above + below) + 32 * 50
+    assert 8 * num_cells(False, 0) / 1e6 == pytest.approx(299, abs=1)
+    assert 8 * num_cells(True, 0) / 1e6 == pytest.approx(40, abs=1)
+    assert num_cells(False, 0) / num_cells(False, 1) == pytest.approx(2, abs=0.1)
 
 
 def test_cells_of_coarser_resolution():
@@ -872,6 +913,17 @@ def test_numpy_types_and_views(dtype):
     np.testing.assert_array_equal(scores, kept)
     assert_exact_is_inside(histogram.compute(), exact_numbers(scores, positives))
     assert_same(histogram, histogram_of([(scores.tolist(), positives.tolist())], 9))
+
+
+@pytest.mark.parametrize('dtype', ['>f4', '>f8', '>i4', 'float128'])
+def test_unusual_numpy_types(dtype):
+    if not hasattr(np, 'float128') and dtype == 'float128':
+        pytest.skip('this machine has no wider type')
+    rng = np.random.default_rng(0)
+    scores, positives = rng.normal(size=(30, 40)) * 9, rng.random((30, 40)) < 0.2
+    histogram = histogram_of([(scores.astype(dtype), positives)], 9)
+    expected = scores.astype(dtype).astype(np.float32 if dtype == '>f4' else np.float64)
+    assert_same(histogram, histogram_of([(expected, positives)], 9))
 
 
 def test_torch_views():

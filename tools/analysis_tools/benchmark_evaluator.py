@@ -401,13 +401,13 @@ def figure(rows: list[Row]) -> Figure:
     """Draw speed and memory over the number of images."""
     fig = Figure(figsize=(11, 5.2), layout='constrained')
     panels = fig.subplots(1, 2)
-    colors = ('tab:red', 'tab:blue', 'tab:green', 'tab:olive', 'tab:gray', 'tab:red', 'tab:blue')
+    colors = ['red', 'blue', 'green', 'olive', 'gray', 'red', 'blue']
     for name, color in zip(CONTENDERS, colors, strict=True):
         done = [row for row in rows if row['contender'] == name and not row['not_run']]
         style = '--s' if name.startswith(EVERYTHING) else '-o'
         for axes, key in zip(panels, ('megapixels_per_second', 'median_peak_mb'), strict=True):
             x, y = [row['images'] for row in done], [row[key] for row in done]
-            axes.plot(x, y, style, color=color, label=name, markersize=4)
+            axes.plot(x, y, style, color=f'tab:{color}', label=name, markersize=4)
     sizes = sorted({row['images'] for row in rows})
     for axes, title in zip(panels, ('megapixels per second', 'peak memory in MB'), strict=True):
         axes.set(xscale='log', yscale='log', xlabel='images', title=title)

@@ -35,7 +35,7 @@ def as_tensor(values: Array) -> torch.Tensor:
 def to_finite(name: str, values: Array) -> np.ndarray:
     """Return ``values`` as a floating-point array, or raise ValueError on NaN and infinities."""
     array = to_numpy(values)
-    if not np.issubdtype(array.dtype, np.floating):
+    if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
         array = array.astype(np.float64)
     # The extremes of an array with NaN are NaN.
     if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):

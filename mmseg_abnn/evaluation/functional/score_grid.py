@@ -6,7 +6,7 @@ exact, the same on every machine, and never out of order.
 
 Of scores from zero upwards the cells are 2^-24 wide below 1, which is how far probabilities next to
 1 are apart: every 1 - p of a float32 probability p has a cell of its own. They are 2^-23 wide up to
-2, as float32 numbers are, and 2^-22 up to 4. Below 2^-8, where scores pile up logarithmically, an
+2 and 2^-22 up to 4, as float32 numbers are. Below 2^-8, where scores pile up logarithmically, an
 octave has 2^16 cells at least, down to 2^-32. Logits, energies and distances lie in [1/8, 64) with
 either sign, in octaves of 2^19 cells. Other octaves have 2^10.
 """
@@ -40,7 +40,7 @@ def octave_bits(negative: bool, coarser: int) -> list[int]:
         if not negative and exponent < 0:
             fine = max(24 + exponent, _SMALL if exponent >= -32 else _OUTSIDE)
         elif not negative and exponent < 2:
-            fine = FINEST - exponent
+            fine = FINEST
         else:
             fine = _WIDE if -3 <= exponent < 6 else _OUTSIDE
         bits.append(max(fine - coarser, 0))

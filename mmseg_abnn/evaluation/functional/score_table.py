@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from .compared_scores import ComparedScores, Extremes
 from .score_grid import (
     FINEST,
     NUM_OCTAVES,
@@ -24,9 +24,10 @@ _INT32_MAX = 2**31 - 1
 _FLOAT32_MAX = np.finfo(np.float32).max
 # Scores and cells at a time: temporary arrays stay in the cache
 _CHUNK = 2**15
-_BLOCK = 2**18
+_BLOCK = 2**16
 _SAMPLE = 8192
 _MANY_REPEATS = 0.02
+_FREQUENT = 0.01
 
 
 class CountedCells(NamedTuple):
@@ -45,20 +46,13 @@ class CountedCells(NamedTuple):
     tied: np.ndarray
 
 
-class _Values(NamedTuple):
-    """The single value of each cell among the scores that were compared; (cells,) each."""
-
-    value: np.ndarray  # float64, NaN: no score yet
-    differs: np.ndarray  # bool, two values were seen
-    compared: np.ndarray  # int64, number of scores
-
-
 class ScoreTable:
     """Counts of scores of one sign.
 
     Ties are told in two ways. A score is aligned if its bits below the resolution of its cell are
     zero: in an octave with aligned scores only, every cell holds one value. And scores of maps in
-    which values repeat are compared with each other, one by one.
+    which values repeat are compared with each other, one by one; of other maps, those that are
+    equal to a frequent value.
 
     Args:
         negative: Whether the scores are below zero.
@@ -72,7 +66,7 @@ class ScoreTable:
         self._totals = _filled(self._size, np.int32)
         self._positives = _filled(self._size, np.int32)
         self._aligned = np.ones(NUM_OCTAVES, dtype=bool)
-        self._values: _Values | None = None
+        self._compared = ComparedScores()
         self._num_scores = 0
         self._num_positives = 0
 
@@ -87,26 +81,19 @@ class ScoreTable:
         found = self._place(scores[positives])[0].cells
         self._num_positives += len(found)
         np.add.at(self._positives, found, self._positives.dtype.type(1))
-        repeats = self._has_repeats(scores)
-        # Counting waits for the memory: meanwhile the next cells are found. NumPy would not let
-        # go of the interpreter, and this function of PyTorch is as fast.
-        totals = torch.from_numpy(self._totals)
-        ones = torch.ones(_CHUNK, dtype=totals.dtype)
-        with ThreadPoolExecutor(1) as counting:
-            jobs = []
-            for start in range(0, len(scores), _CHUNK):
-                chunk = scores[start : start + _CHUNK]
-                placed, unaligned = self._place(chunk)
-                cells = torch.from_numpy(placed.cells)
-                jobs.append(counting.submit(totals.scatter_add_, 0, cells, ones[: len(chunk)]))
-                if unaligned is not None:
-                    unaligned &= self._aligned.take(placed.octaves)  # mostly known already
-                    if unaligned.any():
-                        self._aligned[placed.octaves[unaligned]] = False
-                if repeats:
-                    self._compare(placed.cells, np.abs(chunk).astype(np.float64))
-            for job in jobs:
-                job.result()
+        table = torch.from_numpy(self._totals)  # its scatter_add_ is faster than NumPy's add.at
+        ones = torch.ones(_CHUNK, dtype=table.dtype)
+        for start in range(0, len(scores), _CHUNK):
+            placed, unaligned = self._place(scores[start : start + _CHUNK])
+            table.scatter_add_(0, torch.from_numpy(placed.cells), ones[: len(placed.cells)])
+            if unaligned is not None:
+                unaligned &= self._aligned.take(placed.octaves)  # most octaves are known already
+                if unaligned.any():
+                    self._aligned[placed.octaves[unaligned]] = False
+        if self._has_repeats(scores):
+            self._compared.add(self._place(scores)[0].cells, np.abs(scores).astype(np.float64))
+        else:
+            self._note_frequent(scores)
 
     def __iadd__(self, other: ScoreTable) -> ScoreTable:
         """Add the counts of another table of the same cells."""
@@ -115,8 +102,7 @@ class ScoreTable:
         self._totals += other._totals.astype(self._totals.dtype, copy=False)
         self._positives += other._positives.astype(self._positives.dtype, copy=False)
         self._aligned &= other._aligned
-        if other._values is not None:
-            self._join(np.arange(self._size), *other._values)
+        self._compared.join(other._compared.extremes())
         return self
 
     def blocks(self) -> Iterator[CountedCells]:
@@ -139,9 +125,9 @@ class ScoreTable:
         """
         coarser = FINEST - bits
         columns = []
-        for counts in (self._totals, self._positives):
+        for table in (self._totals, self._positives):
             parts = [
-                counts[part].reshape(1 << kept, -1).sum(axis=1, dtype=np.int64)
+                table[part].reshape(1 << kept, -1).sum(axis=1, dtype=np.int64)
                 for part, kept in zip(
                     octave_slices(self.negative, self._coarser),
                     octave_bits(self.negative, coarser),
@@ -163,28 +149,22 @@ class ScoreTable:
 
     def nbytes(self) -> int:
         """Return the memory of the counts in bytes."""
-        columns = [self._totals, self._positives, *(self._values or ())]
-        return sum(column.nbytes for column in columns)
+        return self._totals.nbytes + self._positives.nbytes + self._compared.nbytes
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the cells that hold a score."""
         cells = np.flatnonzero(self._totals)
-        values = self._values and tuple(column[cells] for column in self._values)
         counts = (cells, self._totals[cells], self._positives[cells])
-        return self.__dict__ | {'_totals': counts, '_positives': None, '_values': values}
+        return self.__dict__ | {'_totals': counts, '_positives': None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the dense tables."""
         cells, totals, positives = state['_totals']
-        self.__dict__.update(state, _values=None)
+        self.__dict__.update(state)
         self._totals = _filled(self._size, totals.dtype)
         self._totals[cells] = totals
         self._positives = _filled(self._size, totals.dtype)
         self._positives[cells] = positives
-        if state['_values'] is not None:
-            self._values = self._new_values()
-            for column, kept in zip(self._values, state['_values'], strict=True):
-                column[cells] = kept
 
     def _place(self, scores: np.ndarray) -> tuple[Placed, np.ndarray | None]:
         """Return the places of scores, and which are not aligned; None: all of them are."""
@@ -206,11 +186,12 @@ class ScoreTable:
             return
         totals = self._totals[block][cells].astype(np.int64)
         positives = self._positives[block][cells].astype(np.int64)
-        tied = np.ones_like(cells, dtype=bool) if aligned else totals == 1
-        if self._values is not None:
-            compared = self._values.compared[block][cells] == totals
-            tied |= compared & ~self._values.differs[block][cells]
-        found = CountedCells(cells + block.start, totals, positives, tied)
+        cells += block.start
+        if aligned:
+            tied = np.ones_like(cells, dtype=bool)
+        else:
+            tied = (totals == 1) | self._compared.equal(cells, totals)
+        found = CountedCells(cells, totals, positives, tied)
         yield found if self.negative else CountedCells(*(column[::-1] for column in found))
 
     def _reserve(self, num_scores: int) -> None:
@@ -219,6 +200,17 @@ class ScoreTable:
         if self._num_scores > _INT32_MAX and self._totals.dtype == np.int32:
             self._totals = self._totals.astype(np.int64)
             self._positives = self._positives.astype(np.int64)
+
+    def _note_frequent(self, scores: np.ndarray) -> None:
+        """Count the values that take a large part of a map, such as a floor or a ceiling."""
+        sample = scores[:: max(1, len(scores) // _SAMPLE)]
+        values, counts = np.unique(sample, return_counts=True)
+        frequent = values[counts >= _FREQUENT * len(sample)]
+        if frequent.size:
+            numbers = np.array([np.count_nonzero(scores == value) for value in frequent])
+            cells = self._place(frequent)[0].cells
+            magnitudes = np.abs(frequent).astype(np.float64)
+            self._compared.join(Extremes(cells, magnitudes, magnitudes, numbers))
 
     def _has_repeats(self, scores: np.ndarray) -> bool:
         """Tell from a map alone, by samples, whether scores repeat that are not aligned.
@@ -238,34 +230,6 @@ class ScoreTable:
                 if repeats > _MANY_REPEATS * len(values):
                     return True
         return False
-
-    def _compare(self, cells: np.ndarray, magnitudes: np.ndarray) -> None:
-        order = cells.argsort()
-        cells, magnitudes = cells[order], magnitudes[order]
-        starts = np.flatnonzero(np.diff(cells, prepend=-1))
-        low = np.minimum.reduceat(magnitudes, starts)
-        high = np.maximum.reduceat(magnitudes, starts)
-        compared = np.diff(starts, append=len(cells))
-        self._join(cells[starts], low, low != high, compared)
-
-    def _join(
-        self, cells: np.ndarray, value: np.ndarray, differs: np.ndarray, compared: np.ndarray
-    ) -> None:
-        """Add what is known of some cells, each named once, to what was known."""
-        if self._values is None:
-            self._values = self._new_values()
-        known = self._values.value[cells]
-        empty = np.isnan(known)
-        self._values.differs[cells] |= differs | (~empty & ~np.isnan(value) & (known != value))
-        self._values.value[cells] = np.where(empty, value, known)
-        self._values.compared[cells] += compared
-
-    def _new_values(self) -> _Values:
-        return _Values(
-            np.full(self._size, np.nan),
-            np.zeros(self._size, dtype=bool),
-            np.zeros(self._size, dtype=np.int64),
-        )
 
 
 def _filled(size: int, dtype: Any) -> np.ndarray:
