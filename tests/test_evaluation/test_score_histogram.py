@@ -469,6 +469,21 @@ def test_two_close_values_are_not_called_equal():
     assert histogram_of(maps, FINEST).cells().tied.tolist() == [False]
 
 
+@pytest.mark.parametrize('floor', [0.0, 0.5, 0.75, 0.8])
+def test_a_frequent_value_among_others_of_its_cell_is_not_called_tied(floor):
+    rng = np.random.default_rng(0)
+    scores = np.maximum(rng.uniform(-1, 1, 60_000), floor).astype(np.float32)
+    scores[:9] = np.nextafter(np.float32(floor), np.float32(1))
+    positives = rng.random(scores.size) < 0.1 + scores / 2
+    for bits in (3, 7):
+        histogram = histogram_of([(scores, positives)], bits)
+        cells, expected = histogram.cells(), naive_cells(scores, positives, bits)
+        np.testing.assert_array_equal(cells.negatives, expected.negatives)
+        assert not (cells.tied & ~expected.tied).any()
+        assert not expected.tied[-1]
+        assert_exact_is_inside(histogram.compute(), exact_numbers(scores, positives))
+
+
 def test_ties_of_updates_in_which_nothing_repeats():
     scores = np.arange(1, 256) / 255
     rng = np.random.default_rng(0)

@@ -26,7 +26,11 @@ class Extremes(NamedTuple):
 
 
 class ComparedScores:
-    """The extremes of each cell, kept for the cells that hold compared scores only."""
+    """The value of each cell in which all scores that were compared are equal.
+
+    A cell in which they are not is forgotten: fewer scores than it holds will then have been
+    compared, whatever comes later and in any order, so it is never called equal.
+    """
 
     def __init__(self) -> None:
         none = np.zeros(0, dtype=np.int64)
@@ -53,9 +57,11 @@ class ComparedScores:
             self.extremes()
 
     def extremes(self) -> Extremes:
-        """Return what is known of all cells."""
+        """Return what is known of the cells with one value."""
         if self._parts:
-            self._known = _merge([self._known, *self._parts])
+            merged = _merge([self._known, *self._parts])
+            equal = merged.low == merged.high
+            self._known = Extremes(*(column[equal] for column in merged))
             self._parts, self._waiting = [], 0
         return self._known
 
@@ -70,8 +76,7 @@ class ComparedScores:
         if not known.cells.size:
             return np.zeros(len(cells), dtype=bool)
         place = np.minimum(np.searchsorted(known.cells, cells), known.cells.size - 1)
-        found = (known.cells[place] == cells) & (known.compared[place] == totals)
-        return found & (known.low[place] == known.high[place])
+        return (known.cells[place] == cells) & (known.compared[place] == totals)
 
     @property
     def nbytes(self) -> int:

@@ -40,12 +40,12 @@ class ScoreHistogram:
     Memory does not depend on the number of pixels: 8 bytes per cell, 299 MB for scores from zero
     upwards and 40 MB for those below zero, as soon as there is one. To tell ties, maps whose
     scores repeat (constant, or rounded to few values) and maps of less than 16,384 pixels take 32
-    bytes more for each cell that they fall into.
+    bytes more for each cell that holds one value of theirs.
 
     Scores that are equal are recognised as tied, and add nothing to the distance of the bounds,
     where the cells are as fine as the scores (1 - p of a float32 probability p; float32 numbers
-    from 1/2 to 4; half-precision numbers, multiples of a power of two), on maps whose scores
-    repeat, and for values that take at least 1% of a map.
+    from 1/2 to 4; half-precision numbers, multiples of a power of two), on maps in which a quarter
+    of the other scores repeat, and for values that take at least 1% of a map.
 
     Args:
         bits: Binary logarithm of the number of cells in the finest octaves, 1 to 23. One less

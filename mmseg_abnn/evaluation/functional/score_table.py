@@ -26,7 +26,7 @@ _FLOAT32_MAX = np.finfo(np.float32).max
 _CHUNK = 2**15
 _BLOCK = 2**16
 _SAMPLE = 8192
-_MANY_REPEATS = 0.02
+_MANY_REPEATS = 0.25
 _FREQUENT = 0.01
 
 
