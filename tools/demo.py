@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
+from mmseg_abnn.apis import expand_abnn_section
 from mmseg_abnn.datasets import LoadOODAnnotations, MiniStreetsDataset
 from mmseg_abnn.visualization import Scene, comparison_table, scene_figure
 
@@ -54,11 +55,18 @@ def bfloat16_pays() -> bool:
     return seconds[torch.bfloat16] < 0.8 * seconds[torch.float32]
 
 
+def abnn_config() -> Config:
+    """Read the config of the ABNN."""
+    cfg = Config.fromfile(ROOT / ABNN_CONFIG)
+    expand_abnn_section(cfg)
+    return cfg
+
+
 def run_stages() -> dict[str, float]:
     """Render, train both networks and test both; return the seconds that each stage took."""
     precision = ['--amp'] if bfloat16_pays() else []
     base_work_dir, abnn_work_dir = (f'work_dirs/{Path(c).stem}' for c in (BASE_CONFIG, ABNN_CONFIG))
-    base_checkpoint = Config.fromfile(ROOT / ABNN_CONFIG).load_from
+    base_checkpoint = abnn_config().load_from
     seconds: dict[str, float] = {}
     run_stage('Render MiniStreets', ['tools/dataset_converters/mini_streets.py', DATA], seconds)
     for title, config, work_dir in (
@@ -119,7 +127,7 @@ def main() -> None:
     seconds = run_stages()
 
     out = ROOT / OUT
-    cfg = Config.fromfile(ROOT / ABNN_CONFIG)
+    cfg = abnn_config()
     name = f'ABNN (M={cfg.num_members}, L={cfg.model.test_cfg.num_samples})'
     results = {
         method: json.loads((out / folder / 'metrics.json').read_text())

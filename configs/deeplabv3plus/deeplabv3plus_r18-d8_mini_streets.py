@@ -3,15 +3,14 @@ _base_ = [
     'mmseg::_base_/models/deeplabv3plus_r50-d8.py',
     '../_base_/datasets/mini_streets.py',
     '../_base_/default_runtime.py',
+    '../_base_/schedules/schedule_700_mini_streets.py',
 ]
-crop_size = (128, 128)
 num_classes = 9
-max_iters = 700
 norm_cfg = dict(type='BN', requires_grad=True)
 loss = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 model = dict(
     pretrained=None,
-    data_preprocessor=dict(size=crop_size),
+    data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(depth=18, norm_cfg=norm_cfg),
     decode_head=dict(
         in_channels=512,
@@ -32,13 +31,3 @@ model = dict(
         loss_decode=dict(_delete_=True, loss_weight=0.4, **loss),
     ),
 )
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
-    clip_grad=None,
-)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=30),
-    dict(type='PolyLR', power=0.9, eta_min=1e-5, by_epoch=False, begin=30, end=max_iters),
-]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)

@@ -1,15 +1,18 @@
 """Functions that scripts and the tools call."""
 
+from .abnn_section import ABNNSettings, expand_abnn_section
 from .cli import add_common_arguments, load_config
 from .members import train_members
 from .runner import build_runner, enable_amp, enable_tta
 from .train import train
 
 __all__ = [
+    'ABNNSettings',
     'add_common_arguments',
     'build_runner',
     'enable_amp',
     'enable_tta',
+    'expand_abnn_section',
     'load_config',
     'train',
     'train_members',

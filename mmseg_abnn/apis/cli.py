@@ -7,6 +7,7 @@ from mmengine.config import Config, DictAction
 
 from ..checkpoint import use_safe_loading
 from ..compat import prepare_distributed
+from .abnn_section import SECTION, expand_abnn_section
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +31,17 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and apply the common flags to it."""
+    """Read the config, expand its section ``abnn`` and apply the common flags to it."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     use_safe_loading()
     if not os.path.isfile(args.config):
         raise FileNotFoundError(f'there is no config file {args.config}')
     cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    options = args.cfg_options or {}
+    section = {key: value for key, value in options.items() if key.partition('.')[0] == SECTION}
+    cfg.merge_from_dict(section)
+    expand_abnn_section(cfg)
+    cfg.merge_from_dict({key: value for key, value in options.items() if key not in section})
     cfg.launcher = args.launcher
     prepare_distributed(cfg, args.launcher)
     # the command line, then the config, then the config's name

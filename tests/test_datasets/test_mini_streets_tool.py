@@ -39,7 +39,8 @@ def test_writes_the_asked_files(written):
 
     assert {p.relative_to(root).as_posix() for p in root.rglob('*') if p.is_file()} == expected
     manifest = json.loads((root / 'mini_streets.json').read_text())
-    assert manifest == {'version': 1, 'seed': 4, 'size': [64, 128], 'counts': counts}
+    settings = {'seed': 4, 'size': [64, 128], 'counts': counts, 'format': 'mini_streets'}
+    assert manifest == {'version': 1, **settings}
     with Image.open(root / 'test_ood/leftLabel/000000_leftLabel.png') as label:
         assert label.mode == 'L'
         assert label.size == (128, 64)

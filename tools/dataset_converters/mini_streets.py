@@ -12,16 +12,23 @@ from pathlib import Path
 
 from mmengine.utils import ProgressBar
 
-from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
+from mmseg_abnn.datasets.rendering import FORMATS, Settings, open_folder, write_images
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description='Render MiniStreets in the format of MUAD.',
+        description="Render MiniStreets, in its own format (that of MUAD) or a benchmark's.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument('out', type=Path, help='folder to write to')
+    parser.add_argument(
+        '--format',
+        choices=list(FORMATS),
+        default='mini_streets',
+        help='folders, file names and ids; in that of a benchmark everything that reads the '
+        'benchmark can be tried before it is downloaded',
+    )
     parser.add_argument(
         '--size',
         type=int,
@@ -58,6 +65,7 @@ def main() -> int:
                 'test_id': args.test_id,
                 'test_ood': args.test_ood,
             },
+            format=args.format,
         )
         if args.workers < 1:
             raise ValueError(f'`workers` must be >= 1, got {args.workers}')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from mmseg_abnn.datasets.rendering.backdrop import draw_sky, draw_skyline
@@ -116,14 +115,3 @@ def _draw_hood(stage: Stage) -> None:
     glint = ellipse((middle, rows + 0.55 * rise), 0.5 * columns, 1.3 * rise, 60)
     light = tuple(np.clip(np.asarray(tone) * 1.25, 0, 255))
     stage.canvas.polygon(glint, light, label, 1.0, stage.canvas.texture(0.02, 0.05))
-
-
-def encode(image: np.ndarray, label: np.ndarray) -> tuple[bytes, bytes]:
-    """PNG files of an RGB image and of its label."""
-    encoded = []
-    for pixels in (image[..., ::-1], label):
-        done, data = cv2.imencode('.png', pixels)
-        if not done:
-            raise RuntimeError('OpenCV could not write a PNG')
-        encoded.append(data.tobytes())
-    return encoded[0], encoded[1]

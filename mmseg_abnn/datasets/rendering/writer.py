@@ -11,7 +11,8 @@ from pathlib import Path
 
 import cv2
 
-from mmseg_abnn.datasets.rendering.render import SPLITS, check_size, encode, render_image
+from mmseg_abnn.datasets.rendering.formats import FORMATS
+from mmseg_abnn.datasets.rendering.render import SPLITS, check_size, render_image
 
 MANIFEST = 'mini_streets.json'
 VERSION = 1
@@ -26,16 +27,20 @@ class Settings:
         seed: At least 0.
         size: Height and width, pixels.
         counts: Images per split.
+        format: One of ``FORMATS``.
     """
 
     seed: int
     size: tuple[int, int]
     counts: Mapping[str, int]
+    format: str = 'mini_streets'
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f'`seed` must be >= 0, got {self.seed}')
         check_size(self.size)
+        if self.format not in FORMATS:
+            raise ValueError(f'`format` must be one of {list(FORMATS)}, got {self.format!r}')
         if set(self.counts) != set(SPLITS):
             raise ValueError(f'`counts` must name {list(SPLITS)}, got {sorted(self.counts)}')
         for split, count in self.counts.items():
@@ -47,14 +52,10 @@ class Settings:
         return {'version': VERSION, **asdict(self), 'size': list(self.size)}
 
 
-def image_path(root: Path, split: str, index: int) -> Path:
-    """Where an image is stored."""
-    return root / split / 'leftImg8bit' / f'{index:06d}_leftImg8bit.png'
-
-
-def label_path(root: Path, split: str, index: int) -> Path:
-    """Where a label is stored."""
-    return root / split / 'leftLabel' / f'{index:06d}_leftLabel.png'
+def paths(root: Path, settings: Settings, split: str, index: int) -> tuple[Path, Path]:
+    """Where an image and its label are stored."""
+    image, label = FORMATS[settings.format].paths(split, index)
+    return root / image, root / label
 
 
 def open_folder(root: Path, settings: Settings) -> list[tuple[str, int]]:
@@ -87,15 +88,14 @@ def open_folder(root: Path, settings: Settings) -> list[tuple[str, int]]:
     else:  # the manifest comes first: a run cut off after this point can be taken up again
         root.mkdir(parents=True, exist_ok=True)
         _write_whole(manifest, (json.dumps(wanted, indent=2) + '\n').encode())
-    for split in SPLITS:
-        image_path(root, split, 0).parent.mkdir(parents=True, exist_ok=True)
-        label_path(root, split, 0).parent.mkdir(parents=True, exist_ok=True)
+    for path, text in FORMATS[settings.format].lists(settings.counts).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(root / path, text.encode())
     return [
         (split, index)
         for split in SPLITS
         for index in range(settings.counts[split])
-        if not image_path(root, split, index).is_file()
-        or not label_path(root, split, index).is_file()
+        if not all(path.is_file() for path in paths(root, settings, split, index))
     ]
 
 
@@ -137,9 +137,11 @@ def write_images(
 
 def _write_one(task: tuple[Path, Settings, str, int]) -> None:
     root, settings, split, index = task
-    image, label = encode(*render_image(split, index, settings.seed, settings.size))
-    _write_whole(image_path(root, split, index), image)
-    _write_whole(label_path(root, split, index), label)
+    scene = render_image(split, index, settings.seed, settings.size)
+    files = FORMATS[settings.format].encode(*scene, index)
+    for path, data in zip(paths(root, settings, split, index), files, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, data)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

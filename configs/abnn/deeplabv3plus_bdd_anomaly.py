@@ -1,0 +1,6 @@
+# An ABNN from the network that the first file trains
+_base_ = [
+    '../deeplabv3plus/deeplabv3plus_r50-d8_4xb2-80k_bdd_anomaly-512x1024.py',
+    '../_base_/models/abnn.py',
+]
+load_from = 'work_dirs/deeplabv3plus_r50-d8_4xb2-80k_bdd_anomaly-512x1024/iter_80000.pth'

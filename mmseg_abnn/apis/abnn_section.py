@@ -1,0 +1,205 @@
+"""The section `abnn` of a config, which turns the config of any segmentor into that of an ABNN."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from ..conversion import DEFAULT_ALPHA, DEFAULT_NOISE_SHAPE, Alpha, check_conversion_arguments
+from ..models.losses.class_weights import Eta, check_eta
+
+SECTION = 'abnn'
+_SEGMENTORS = {
+    'EncoderDecoder': 'MCEncoderDecoder',
+    'CascadeEncoderDecoder': 'MCCascadeEncoderDecoder',
+}
+_HEADS = ('decode_head', 'auxiliary_head')
+# of the base's optimizer wrapper: it trains a few parameters now, with settings of their own
+_NOT_INHERITED = ('optimizer', 'paramwise_cfg', 'constructor', 'clip_grad')
+
+
+def _sgd() -> dict[str, Any]:
+    return dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
+
+
+@dataclass(frozen=True)
+class ABNNSettings:
+    """What the section ``abnn`` of a config may hold, and its defaults.
+
+    All defaults but ``num_members`` and ``num_samples``, which public code uses for classification,
+    are ours.
+
+    Attributes:
+        num_members: M, members that are fine-tuned.
+        num_samples: L, noise draws of each member in a prediction.
+        seed: Seed of these draws.
+        alpha, noise_shape, trainable, include, exclude: See ``convert_to_abnn``.
+        eta: Class offsets of the loss, see ``ABNNLoss``.
+        max_iters: Iterations of each member's fine-tuning.
+        optimizer: Its optimizer; the learning rate falls to 0 by a polynomial of power 0.9.
+    """
+
+    num_members: int = 3
+    num_samples: int = 3
+    seed: int = 0
+    alpha: Alpha = DEFAULT_ALPHA
+    noise_shape: str = DEFAULT_NOISE_SHAPE
+    trainable: str | Sequence[str] = 'norm'
+    include: Sequence[str] = ('*',)
+    exclude: Sequence[str] = ()
+    eta: Eta = field(default_factory=lambda: dict(type='sparse', weight=0.5))
+    max_iters: int = 4000
+    optimizer: Mapping[str, Any] = field(default_factory=_sgd)
+
+    def __post_init__(self) -> None:
+        for name, lowest in (('num_members', 1), ('num_samples', 1), ('seed', 0), ('max_iters', 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
+                raise ValueError(f'`abnn.{name}` must be an int >= {lowest}, got {value!r}')
+        check_conversion_arguments(
+            self.alpha, self.noise_shape, self.trainable, self.include, self.exclude
+        )
+        check_eta(self.eta)
+        if not isinstance(self.optimizer, Mapping) or 'type' not in self.optimizer:
+            raise ValueError(
+                f'`abnn.optimizer` must be a dict with a `type`, got {self.optimizer!r}'
+            )
+
+
+def expand_abnn_section(cfg: Config) -> None:
+    """Replace the section ``abnn`` of a config, if it has one, by what it stands for, in place.
+
+    The segmentor becomes its Monte-Carlo form, each cross-entropy an ``ABNNLoss`` of the same
+    weight and class weights (other losses stay), the schedule a short fine-tuning, and the
+    conversion hook is added. Data, evaluation and everything else stay as they are.
+
+    Args:
+        cfg: The complete config of a segmentor, with ``abnn=dict(...)``, see :class:`ABNNSettings`.
+
+    Raises:
+        ValueError: If the section holds an unknown or unusable setting, the config is an ABNN's
+            already, or its segmentor or losses have no Bayesian form.
+        TypeError: If the section is no dict, or a setting is of another type.
+    """
+    if SECTION not in cfg:
+        return
+    settings = _read(cfg.pop(SECTION))
+    if 'num_members' in cfg or 'ABNNConversionHook' in _types(cfg.get('custom_hooks') or []):
+        raise ValueError(
+            f"the config has a section `{SECTION}` and is an ABNN's without it (`num_members`, "
+            '`ABNNConversionHook`): remove one of them'
+        )
+    cfg.num_members = settings.num_members
+    _expand_model(cfg.model, settings)
+    hook = {
+        name: getattr(settings, name)
+        for name in ('alpha', 'noise_shape', 'trainable', 'include', 'exclude')
+    }
+    cfg.custom_hooks = [
+        *(cfg.get('custom_hooks') or []),
+        ConfigDict(type='ABNNConversionHook', **hook),
+    ]
+    _import_us(cfg)
+    _expand_schedule(cfg, settings)
+
+
+def _read(section: Any) -> ABNNSettings:
+    if not isinstance(section, Mapping):
+        raise TypeError(f'`{SECTION}` must be a dict, got {section!r}')
+    known = [entry.name for entry in fields(ABNNSettings)]
+    unknown = sorted(set(section) - set(known))
+    if unknown:
+        raise ValueError(f'`{SECTION}` may hold {known}, got {unknown}')
+    return ABNNSettings(**section)
+
+
+def _name(part: Mapping[str, Any]) -> str:
+    kind = part.get('type', '')
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+
+
+def _types(parts: Sequence[Any]) -> list[str]:
+    return [_name(part) for part in parts if isinstance(part, Mapping)]
+
+
+def _expand_model(model: ConfigDict, settings: ABNNSettings) -> None:
+    segmentor = _name(model)
+    if segmentor not in _SEGMENTORS:
+        raise ValueError(
+            f'`{SECTION}` needs `model.type` to be one of {list(_SEGMENTORS)}, got {segmentor!r}: '
+            'convert another network by convert_to_abnn'
+        )
+    model.type = _SEGMENTORS[segmentor]
+    model.test_cfg = ConfigDict(
+        model.get('test_cfg') or {}, num_samples=settings.num_samples, seed=settings.seed
+    )
+    changed = sum(
+        _expand_losses(head, settings.eta)
+        for name in _HEADS
+        for head in _dicts(model.get(name))
+        if 'loss_decode' in head
+    )
+    if not changed:
+        raise ValueError(
+            f'`{SECTION}` replaces the CrossEntropyLoss of the heads by ABNNLoss, but no '
+            '`loss_decode` of this config is one'
+        )
+
+
+def _dicts(part: Any) -> Iterator[ConfigDict]:
+    """Yield a part of the config and all dicts in it."""
+    if isinstance(part, dict):
+        yield part
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        for item in part:
+            yield from _dicts(item)
+
+
+def _expand_losses(head: ConfigDict, eta: Eta) -> int:
+    """Replace the cross-entropies of a head; return how many there were."""
+    losses = head.loss_decode
+    several = isinstance(losses, (list, tuple))
+    expanded = [_expand_loss(loss, eta) for loss in (losses if several else [losses])]
+    head.loss_decode = expanded if several else expanded[0]
+    return _types(expanded).count('ABNNLoss')
+
+
+def _expand_loss(loss: ConfigDict, eta: Eta) -> ConfigDict:
+    if _name(loss) != 'CrossEntropyLoss':
+        return loss
+    for name in ('use_sigmoid', 'use_mask'):
+        if loss.get(name):
+            raise ValueError(
+                f'`{SECTION}` needs a softmax over classes, but a loss has {name}=True'
+            )
+    kept = {name: loss[name] for name in ('loss_weight', 'class_weight') if name in loss}
+    return ConfigDict(type='ABNNLoss', eta=eta, **kept)
+
+
+def _import_us(cfg: Config) -> None:
+    """Let tools that know nothing of this package read the config when it is written down."""
+    imports = cfg.get('custom_imports') or dict(imports=[], allow_failed_imports=False)
+    names = imports['imports']
+    names = [names] if isinstance(names, str) else list(names)
+    if 'mmseg_abnn' not in names:
+        cfg.custom_imports = dict(imports, imports=[*names, 'mmseg_abnn'])
+
+
+def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
+    wrapper = cfg.get('optim_wrapper') or dict(type='OptimWrapper')
+    cfg.optim_wrapper = {
+        **{name: value for name, value in wrapper.items() if name not in _NOT_INHERITED},
+        'optimizer': dict(settings.optimizer),
+    }
+    cfg.param_scheduler = [
+        dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=settings.max_iters, by_epoch=False)
+    ]
+    cfg.train_cfg = dict(
+        type='IterBasedTrainLoop', max_iters=settings.max_iters, val_interval=settings.max_iters
+    )
+    # a base that was trained by epochs
+    checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint')
+    if checkpoint is not None and checkpoint.get('by_epoch', True):
+        checkpoint.update(by_epoch=False, interval=settings.max_iters)

@@ -1,0 +1,212 @@
+"""The section `abnn`: three lines make an ABNN from the config of any segmentor."""
+
+import argparse
+from dataclasses import asdict
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from small_runs import MadeUpScenes  # noqa: F401  the configs below name it
+from tool_runner import ROOT
+
+from mmseg_abnn.apis import ABNNSettings, expand_abnn_section, load_config, train
+from mmseg_abnn.checkpoint import network_state, read_checkpoint
+from mmseg_abnn.members import load_member
+
+# three of MMSegmentation's configs, as a user changes them for data of five classes, and made small
+FAMILIES = {
+    'pspnet': (
+        'pspnet/pspnet_r50-d8_4xb2-80k_cityscapes-512x1024.py',
+        'backbone=dict(base_channels=8, stem_channels=8), '
+        'decode_head=dict(num_classes=5, in_channels=256, channels=8), '
+        'auxiliary_head=dict(num_classes=5, in_channels=128, channels=8)',
+    ),
+    'upernet_swin': (
+        'swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py',
+        'backbone=dict(embed_dims=12, depths=[2, 2, 2, 2]), '
+        'decode_head=dict(num_classes=5, in_channels=[12, 24, 48, 96], channels=8), '
+        'auxiliary_head=dict(num_classes=5, in_channels=48, channels=8)',
+    ),
+    'segformer': (
+        'segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py',
+        'decode_head=dict(num_classes=5)',
+    ),
+}
+DATA = """
+dataset = dict(_delete_=True, type='MadeUpScenes')
+train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, dataset=dataset)
+val_dataloader = val_cfg = val_evaluator = None
+default_hooks = dict(logger=dict(interval=1))
+"""
+
+
+def load(path, **options):
+    return load_config(
+        argparse.Namespace(
+            config=str(path),
+            cfg_options=options,
+            work_dir=str(path.parent / 'work'),
+            launcher='none',
+            local_rank=0,
+        )
+    )
+
+
+def segmentor(**changes):
+    """Return the config of a segmentor with everything that the section looks at."""
+    loss = dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0)
+    cfg = dict(
+        model=dict(
+            type='EncoderDecoder',
+            decode_head=dict(type='FCNHead', loss_decode=dict(loss)),
+            auxiliary_head=[dict(type='FCNHead', loss_decode=dict(loss, loss_weight=0.4))],
+            test_cfg=dict(mode='slide', stride=(1, 2)),
+        ),
+        optim_wrapper=dict(
+            type='AmpOptimWrapper',
+            loss_scale='dynamic',
+            optimizer=dict(type='AdamW', lr=6e-5, betas=(0.9, 0.999)),
+            paramwise_cfg=dict(custom_keys=dict(norm=dict(decay_mult=0.0))),
+            clip_grad=dict(max_norm=1.0),
+        ),
+        param_scheduler=[dict(type='LinearLR'), dict(type='PolyLR')],
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=80000, val_interval=8000),
+        custom_hooks=[dict(type='EMAHook')],
+        abnn=dict(),
+    )
+    cfg.update(changes)
+    return Config(cfg)
+
+
+def test_what_becomes_of_a_config():
+    cfg = segmentor(abnn=dict(alpha=0.3, num_members=5, num_samples=2, seed=7, max_iters=100))
+    cfg.model.decode_head.loss_decode = [
+        dict(type='CrossEntropyLoss', loss_weight=2.0, class_weight=[1.0, 0.5]),
+        dict(type='DiceLoss', loss_weight=3.0),
+    ]
+    expand_abnn_section(cfg)
+    assert 'abnn' not in cfg
+    assert cfg.num_members == 5
+    eta = dict(type='sparse', weight=0.5)
+    assert cfg.model.type == 'MCEncoderDecoder'
+    assert cfg.model.test_cfg == dict(mode='slide', stride=(1, 2), num_samples=2, seed=7)
+    assert cfg.model.decode_head.loss_decode == [
+        dict(type='ABNNLoss', eta=eta, loss_weight=2.0, class_weight=[1.0, 0.5]),
+        dict(type='DiceLoss', loss_weight=3.0),
+    ]
+    assert cfg.model.auxiliary_head[0].loss_decode == dict(
+        type='ABNNLoss', eta=eta, loss_weight=0.4
+    )
+    first, hook = cfg.custom_hooks
+    assert first == dict(type='EMAHook')
+    assert (hook.type, hook.alpha, hook.trainable) == ('ABNNConversionHook', 0.3, 'norm')
+    # what concerns the hardware is kept, what concerns the parameters is not
+    sgd = dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
+    wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic', optimizer=sgd)
+    assert cfg.optim_wrapper == wrapper
+    assert cfg.train_cfg == dict(type='IterBasedTrainLoop', max_iters=100, val_interval=100)
+    assert [(s.type, s.end) for s in cfg.param_scheduler] == [('PolyLR', 100)]
+    assert cfg.custom_imports.imports == ['mmseg_abnn']
+    before = cfg.pretty_text
+    expand_abnn_section(cfg)
+    assert cfg.pretty_text == before
+
+
+def test_a_cascade_and_a_schedule_in_epochs():
+    loss = dict(type='CrossEntropyLoss')
+    cfg = segmentor(
+        abnn=dict(max_iters=9), default_hooks=dict(checkpoint=dict(type='CheckpointHook'))
+    )
+    cfg.model.type = 'mmseg.CascadeEncoderDecoder'
+    cfg.model.decode_head = [dict(type='FCNHead', loss_decode=loss), dict(loss_decode=loss)]
+    expand_abnn_section(cfg)
+    assert cfg.model.type == 'MCCascadeEncoderDecoder'
+    assert [head.loss_decode.type for head in cfg.model.decode_head] == ['ABNNLoss'] * 2
+    assert cfg.default_hooks.checkpoint == dict(type='CheckpointHook', by_epoch=False, interval=9)
+
+
+def test_the_base_file_states_the_defaults():
+    stated = Config.fromfile(ROOT / 'configs/_base_/models/abnn.py').abnn.to_dict()
+    assert stated == asdict(ABNNSettings())
+
+
+def test_options_of_the_command_line(tmp_path):
+    path = tmp_path / 'plain.py'
+    cfg = segmentor()
+    cfg.pop('abnn')
+    cfg.dump(str(path))
+    assert load(path).model.type == 'EncoderDecoder'
+    # the section's own come first, those for what it stands for win
+    options = {'train_cfg.max_iters': 3, 'abnn.max_iters': 50, 'abnn.alpha': 0.2, 'num_members': 1}
+    cfg = load(path, **options)
+    assert cfg.train_cfg == dict(type='IterBasedTrainLoop', max_iters=3, val_interval=50)
+    assert cfg.custom_hooks[1].alpha == 0.2
+    assert cfg.num_members == 1
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_three_lines(tmp_path, family):
+    source, shrunk = FAMILIES[family]
+    own = tmp_path / 'my_segmentor.py'
+    own.write_text(f"_base_ = 'mmseg::{source}'\nmodel = dict(pretrained=None, {shrunk}){DATA}")
+    init = {'model.backbone.init_cfg': None}
+    network = MODELS.build(load(own, **init).model)
+    torch.save({'state_dict': network.state_dict()}, tmp_path / 'my_segmentor.pth')
+
+    config = tmp_path / 'my_abnn.py'
+    config.write_text(
+        "_base_ = 'my_segmentor.py'\n"
+        f'load_from = {str(tmp_path / "my_segmentor.pth")!r}\n'
+        'abnn = dict()\n'
+    )
+    cfg = load(config, **init, **{'abnn.num_members': 2, 'abnn.max_iters': 2})
+    state = network_state(read_checkpoint(train(cfg)))
+    norms = {
+        f'{name}.{kind}'
+        for name, module in network.named_modules()
+        if 'Norm' in type(module).__name__
+        for kind in ('weight', 'bias')
+    }
+    for member in range(2):
+        tensors, facts = load_member(f'{cfg.work_dir}/member_{member}.safetensors')
+        assert set(tensors) <= norms
+        assert len(tensors) > 0.9 * len(norms)
+        assert any(not torch.equal(tensors[name], state[name]) for name in tensors)
+        assert sorted(facts['eta']['decode_head.loss_decode']) == [-0.5] * 2 + [0.0] * 3
+
+
+@pytest.mark.parametrize(
+    ('section', 'error', 'message'),
+    [
+        (dict(alfa=0.1), ValueError, r"`abnn` may hold \['num_members',.*got \['alfa'\]"),
+        (dict(num_samples=0), ValueError, '`abnn.num_samples` must be an int >= 1, got 0'),
+        (dict(max_iters=1.5), ValueError, '`abnn.max_iters` must be an int >= 1, got 1.5'),
+        (dict(alpha=-1.0), ValueError, '`alpha` must be .*-1'),
+        (dict(eta=dict(type='gamma')), ValueError, "`eta.type` must be one of .*got 'gamma'"),
+        (dict(optimizer='SGD'), ValueError, "`abnn.optimizer` must be a dict .* got 'SGD'"),
+        (True, TypeError, '`abnn` must be a dict, got True'),
+    ],
+)
+def test_unusable_settings(section, error, message):
+    with pytest.raises(error, match=message):
+        expand_abnn_section(segmentor(abnn=section))
+
+
+def test_configs_that_cannot_become_an_abnn():
+    with pytest.raises(ValueError, match="an ABNN's without it"):
+        expand_abnn_section(segmentor(num_members=3))
+    with pytest.raises(ValueError, match="an ABNN's without it"):
+        expand_abnn_section(segmentor(custom_hooks=[dict(type='ABNNConversionHook')]))
+    cfg = segmentor()
+    cfg.model.type = 'Depther'
+    with pytest.raises(ValueError, match=r"`model.type` to be one of .*got 'Depther'"):
+        expand_abnn_section(cfg)
+    cfg = segmentor()
+    cfg.model.decode_head.loss_decode.use_sigmoid = True
+    with pytest.raises(ValueError, match='a loss has use_sigmoid=True'):
+        expand_abnn_section(cfg)
+    cfg = segmentor()
+    cfg.model = dict(type='EncoderDecoder', decode_head=dict(type='MaskFormerHead'))
+    with pytest.raises(ValueError, match='no `loss_decode` of this config is one'):
+        expand_abnn_section(cfg)
