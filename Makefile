@@ -16,8 +16,9 @@ PY := $(VENV)/bin/python
 demo: $(INSTALLED)
 	$(PY) tools/demo.py
 
+# a file of tests at a time on each CPU
 test: $(INSTALLED)
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist loadfile
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

@@ -33,7 +33,7 @@ setup(
     extras_require={
         'onedl': ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2'],
         'openmmlab': ['mmengine>=0.10.7', 'mmcv>=2.1.0', 'mmsegmentation>=1.2.2', 'ftfy', 'regex'],
-        'test': ['pytest', 'hypothesis', 'ruff', 'mypy'],
+        'test': ['pytest', 'pytest-xdist', 'hypothesis', 'ruff', 'mypy'],
         'benchmark': ['torchmetrics'],
     },
 )

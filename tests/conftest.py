@@ -1,5 +1,11 @@
 """Settings for all tests."""
 
+import os
+
+# several test processes share the CPUs; read when PyTorch is imported, here and in the tools
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 import pytest
 from mmengine.registry import init_default_scope
 

@@ -1,25 +1,13 @@
 """Every model family of MMSegmentation can be converted."""
 
-import importlib.util
-import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import torch
+from tool_loader import load_tool
+from tool_runner import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def _load_tool():
-    path = ROOT / 'tools/analysis_tools/convert_families.py'
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = _load_tool()
+tool = load_tool('analysis_tools/convert_families.py')
 PAGE = (ROOT / 'docs/families.md').read_text(encoding='utf-8')
 
 
@@ -61,7 +49,7 @@ def test_check_finds_a_broken_promise(monkeypatch, used_alpha, broken):
 
 
 def test_failed_building_is_excused_by_a_missing_package_only(monkeypatch):
-    cannot_be_built = tool.Family(tool.FAMILIES['cgnet'].config, {'backbone.type': 'NoSuchType'})
+    cannot_be_built = replace(tool.FAMILIES['cgnet'], overrides={'backbone.type': 'NoSuchType'})
     monkeypatch.setitem(tool.FAMILIES, 'cgnet', cannot_be_built)
     with pytest.raises(KeyError, match='NoSuchType'):
         tool.check_family('cgnet')

@@ -9,12 +9,15 @@ from pathlib import Path
 _KEYS = ('fpath_img', 'fpath_segm')
 
 
-def read_odgt(path: Path, root: Path) -> list[tuple[Path, Path]]:
+def read_odgt(path: Path, *roots: Path) -> list[tuple[Path, Path]]:
     """Read an ``.odgt`` file: one JSON object a line, or one JSON array of them.
+
+    Lists spell their paths relative to different folders: the first of ``roots`` that has the
+    image of the first entry holds for all entries.
 
     Args:
         path: The file. Each object holds ``fpath_img`` and ``fpath_segm``; other keys do not count.
-        root: Folder that the paths in the file are relative to.
+        *roots: Folders that the paths in the file may be relative to.
 
     Returns:
         ``(image, label)`` paths in the order of the file.
@@ -26,18 +29,26 @@ def read_odgt(path: Path, root: Path) -> list[tuple[Path, Path]]:
     """
     if not path.is_file():
         raise FileNotFoundError(f'the list of images {path} does not exist')
-    pairs = []
+    entries = []
     for number, entry in enumerate(_parse(path), start=1):
         if not isinstance(entry, dict) or any(not isinstance(entry.get(k), str) for k in _KEYS):
             raise ValueError(f'{path}: entry {number} must hold {_KEYS} as strings, got {entry!r}')
-        pairs.append((root / entry[_KEYS[0]], root / entry[_KEYS[1]]))
-    if not pairs:
+        entries.append((Path(entry[_KEYS[0]]), Path(entry[_KEYS[1]])))
+    if not entries:
         raise ValueError(f'{path} is empty: it names no image')
     seen: dict[Path, int] = {}
-    for number, (image, _) in enumerate(pairs, start=1):
+    for number, (image, _) in enumerate(entries, start=1):
         if image in seen:
             raise ValueError(f'{path}: entries {seen[image]} and {number} name the image {image}')
         seen[image] = number
+    first = entries[0][0]
+    root = next((root for root in roots if (root / first).is_file()), None)
+    if root is None:
+        tried = ', '.join(dict.fromkeys(str(root) for root in roots))
+        raise FileNotFoundError(
+            f'the image of entry 1 of {path}, {first}, is not below any of {tried}'
+        )
+    pairs = [(root / image, root / label) for image, label in entries]
     missing = [file for pair in pairs for file in pair if not file.is_file()]
     if missing:
         raise FileNotFoundError(

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
-from PIL import Image
 
+from mmseg_abnn.datasets.file_checks import check_label_files, pair_files
 from mmseg_abnn.datasets.odgt import read_odgt
 
 OOD_ID = 254
@@ -22,8 +17,6 @@ OOD_ID = 254
 
 IGNORE_ID = 255
 """Id of a pixel that takes part in nothing."""
-
-_NAMED_FILES = 3  # how many files an error names before it only counts
 
 
 @DATASETS.register_module()
@@ -48,7 +41,9 @@ class OODSegDataset(BaseSegDataset):
             relative to ``data_root``.
         img_suffix: How the name of an image ends.
         seg_map_suffix: How the name of a label ends.
-        ann_file: An ``.odgt`` list, see :func:`read_odgt`, in place of the folders.
+        ann_file: An ``.odgt`` list, see :func:`read_odgt`, in place of the folders. Its paths are
+            relative to ``data_root``, to the folder of the list or to one of ``list_roots``.
+        list_roots: Further folders, relative to ``data_root``.
         check_labels: Open every label once at construction, see :func:`check_label_files`.
         skip_broken: Leave out labels that are wrong, and say which, instead of raising.
         metainfo: Overrides of ``METAINFO``, for instance ``dict(classes=('road', 'car'))``.
@@ -77,6 +72,7 @@ class OODSegDataset(BaseSegDataset):
         img_suffix: str,
         seg_map_suffix: str,
         ann_file: str = '',
+        list_roots: Sequence[str] = (),
         check_labels: bool = True,
         skip_broken: bool = False,
         metainfo: Mapping[str, Any] | None = None,
@@ -89,6 +85,7 @@ class OODSegDataset(BaseSegDataset):
     ) -> None:
         self.split = split
         self.stored_label_map = dict(stored_label_map)
+        self.list_roots = tuple(list_roots)
         self.check_labels = check_labels
         self.skip_broken = skip_broken
         super().__init__(
@@ -130,7 +127,9 @@ class OODSegDataset(BaseSegDataset):
             ValueError: If the files do not pair, or a label is not what the format says.
         """
         if self.ann_file:
-            pairs = read_odgt(Path(self.ann_file), Path(self.data_root or '.'))
+            root, path = Path(self.data_root or '.'), Path(self.ann_file)
+            others = [root / folder for folder in self.list_roots]
+            pairs = read_odgt(path, root, path.parent, *others)
         else:
             pairs = pair_files(
                 Path(self.data_prefix['img_path']),
@@ -153,113 +152,3 @@ class OODSegDataset(BaseSegDataset):
             }
             for image, label in pairs
         ]
-
-
-def pair_files(
-    image_dir: Path, label_dir: Path, image_suffix: str, label_suffix: str
-) -> list[tuple[Path, Path]]:
-    """Pair images and labels that share a relative path up to their suffix.
-
-    Args:
-        image_dir: Folder of the images; sub-folders count.
-        label_dir: Folder of the labels.
-        image_suffix: How the name of an image ends.
-        label_suffix: How the name of a label ends.
-
-    Returns:
-        ``(image, label)`` paths, sorted by image path.
-
-    Raises:
-        FileNotFoundError: If a folder is missing or holds no image.
-        ValueError: If an image has no label, or a label no image.
-    """
-    for folder, what in ((image_dir, 'image'), (label_dir, 'label')):
-        if not folder.is_dir():
-            raise FileNotFoundError(f'the {what} folder {folder} does not exist')
-    images = _stems(image_dir, image_suffix)
-    labels = _stems(label_dir, label_suffix)
-    if not images:
-        raise FileNotFoundError(f'the image folder {image_dir} holds no file *{image_suffix}')
-    for have, lack, folder, what in (
-        (images, labels, label_dir, 'image(s) without a label'),
-        (labels, images, image_dir, 'label(s) without an image'),
-    ):
-        alone = [have[stem] for stem in sorted(have.keys() - lack.keys())]
-        if alone:
-            raise ValueError(f'{len(alone)} {what} in {folder}: {_name_files(alone)}')
-    return [(images[stem], labels[stem]) for stem in sorted(images)]
-
-
-def check_label_files(
-    pairs: Sequence[tuple[Path, Path]],
-    allowed_ids: Mapping[int, int] | Sequence[int],
-    skip_broken: bool = False,
-) -> list[tuple[Path, Path]]:
-    """Open every label once and check that it is what the format says.
-
-    A label must be a complete single-channel 8-bit image, as large as its image, and hold no
-    other ids than the allowed ones. Of the images only the header is read.
-
-    Args:
-        pairs: ``(image, label)`` paths.
-        allowed_ids: Stored ids that may occur.
-        skip_broken: Log what is wrong, and leave it out, instead of raising.
-
-    Returns:
-        The pairs with a right label.
-
-    Raises:
-        ValueError: Names how many files are wrong, the first few, what is wrong with them and
-            the allowed ids; with ``skip_broken`` only if no label is right.
-    """
-    allowed = np.zeros(256, dtype=bool)
-    allowed[sorted(allowed_ids)] = True
-    # Threads, not processes: Pillow releases the GIL while it decodes.
-    with ThreadPoolExecutor() as pool:
-        problems = list(pool.map(lambda pair: _label_problem(pair[0], pair[1], allowed), pairs))
-    bad = [f'{pair[1]}: {what}' for pair, what in zip(pairs, problems, strict=True) if what]
-    good = [pair for pair, what in zip(pairs, problems, strict=True) if not what]
-    if not bad:
-        return good
-    found = (
-        f'{len(bad)} of {len(pairs)} label(s) are wrong; '
-        f'allowed stored ids are {np.flatnonzero(allowed).tolist()}. '
-    )
-    if skip_broken and good:
-        print_log(f'{found}Left out: ' + '; '.join(bad), 'current', logging.WARNING)
-        return good
-    named = '; '.join(bad[:_NAMED_FILES])
-    raise ValueError(found + named + ('; ...' if len(bad) > _NAMED_FILES else ''))
-
-
-def _label_problem(image_path: Path, label_path: Path, allowed: np.ndarray) -> str | None:
-    """What is wrong with one label, or None."""
-    try:
-        # Checksums first: some libraries tell Pillow to fill up what is cut off from a file.
-        data = label_path.read_bytes()
-        with Image.open(BytesIO(data)) as label:
-            label.verify()
-        with Image.open(BytesIO(data)) as label:
-            if label.mode not in ('L', 'P'):
-                return f'expected one 8-bit channel, got mode {label.mode}'
-            size = label.size
-            ids = np.flatnonzero(np.bincount(np.asarray(label).ravel(), minlength=256))
-        with Image.open(image_path) as image:
-            image_size = image.size
-    except (OSError, SyntaxError) as error:  # Pillow's words for a broken or cut-off file
-        return f'cannot be read ({error})'
-    if size != image_size:
-        return f'is {size[0]}x{size[1]}, but its image is {image_size[0]}x{image_size[1]}'
-    unknown = ids[~allowed[ids]]
-    return f'unknown stored id(s) {unknown.tolist()}' if unknown.size else None
-
-
-def _stems(folder: Path, suffix: str) -> dict[str, Path]:
-    """Relative path without the suffix -> path, for the files below a folder."""
-    paths = (path for path in folder.rglob(f'*{suffix}') if path.is_file())
-    return {path.relative_to(folder).as_posix()[: -len(suffix)]: path for path in paths}
-
-
-def _name_files(paths: Sequence[Path]) -> str:
-    names = ', '.join(path.name for path in paths[:_NAMED_FILES])
-    return names + (', ...' if len(paths) > _NAMED_FILES else '')

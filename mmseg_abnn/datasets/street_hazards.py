@@ -46,7 +46,8 @@ class StreetHazardsDataset(OODSegDataset):
     Args:
         data_root: Folder that holds ``train`` and ``test``.
         split: ``train``, ``val`` or ``test``.
-        ann_file: An ``.odgt`` list in ``data_root`` in place of the folders.
+        ann_file: An ``.odgt`` list in ``data_root`` in place of the folders, with paths relative to
+            ``data_root``, to ``train`` or ``test``, or to its own folder.
         miou_classes: 13, or 12 to leave 'unlabeled' out of the mean of IoUs (its pixels still
             count in the unions of the others).
         metainfo: Overrides of ``METAINFO``.
@@ -90,6 +91,7 @@ class StreetHazardsDataset(OODSegDataset):
             img_suffix='.png',
             seg_map_suffix='.png',
             ann_file=ann_file,
+            list_roots=(part,),
             metainfo={'not_in_miou': left_out, **(metainfo or {})},
             **kwargs,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import mmcv
 import mmengine.fileio as fileio
 import numpy as np
@@ -51,17 +52,18 @@ class LoadOODAnnotations(LoadAnnotations):
                 f'got {stored.dtype} of shape {stored.shape}'
             )
         label_map: dict[int, int] = results['label_map']
-        ids = np.flatnonzero(np.bincount(stored.ravel(), minlength=256))
-        unknown = [int(stored_id) for stored_id in ids if stored_id not in label_map]
-        if unknown:
-            raise ValueError(
-                f'{path}: unknown stored id(s) {unknown}, allowed are {sorted(label_map)}'
-            )
-        table = np.full(256, IGNORE_ID, dtype=np.uint8)
-        for stored_id, new_id in label_map.items():
-            ignored = new_id == results['ood_id'] and not self.keep_ood
-            table[stored_id] = IGNORE_ID if ignored else new_id
-        results['gt_seg_map'] = table[stored]
+        loaded = {
+            stored_id: IGNORE_ID if new_id == results['ood_id'] and not self.keep_ood else new_id
+            for stored_id, new_id in label_map.items()
+        }
+        unknown = next(value for value in range(256) if value not in loaded.values())
+        table = np.full(256, unknown, dtype=np.uint8)
+        table[list(loaded)] = list(loaded.values())
+        labels = cv2.LUT(stored, table)
+        if (labels == unknown).any():
+            ids = np.unique(stored[labels == unknown]).tolist()
+            raise ValueError(f'{path}: unknown stored id(s) {ids}, allowed are {sorted(label_map)}')
+        results['gt_seg_map'] = labels
         results['seg_fields'].append('gt_seg_map')
 
     def __repr__(self) -> str:

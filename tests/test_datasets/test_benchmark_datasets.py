@@ -189,6 +189,49 @@ def test_odgt_in_both_spellings(street_hazards, spelling):
     assert loaded(dataset)[14] == OOD
 
 
+@pytest.mark.parametrize('list_path', ['train/train.odgt', 'train.odgt'])
+def test_lists_as_the_authors_of_street_hazards_write_them(street_hazards, list_path):
+    """Paths are relative to ``train``, the list lies in there or above."""
+    names = [f'training/{town}/{town}_0.png' for town in ('t2', 't1')]
+    entries = [dict(fpath_img=f'images/{name}', fpath_segm=f'annotations/{name}') for name in names]
+    (street_hazards / list_path).write_text(json.dumps(entries))
+    dataset = StreetHazardsDataset(data_root=str(street_hazards), split='train', ann_file=list_path)
+    part = street_hazards / 'train'
+    assert [dataset.get_data_info(i)['img_path'] for i in range(2)] == [
+        str(part / f'images/{name}') for name in names
+    ]
+    assert dataset.get_data_info(0)['seg_map_path'] == str(part / f'annotations/{names[0]}')
+
+
+def test_the_first_root_that_fits_holds_for_the_whole_list(tmp_path):
+    a, b, c = (tmp_path / name for name in 'abc')
+    for root in (b, c):
+        write_pair(root / '0.png', root / 'l0.png', [0])
+    write_pair(c / '1.png', c / 'l1.png', [0])
+    entries = [dict(fpath_img=f'{i}.png', fpath_segm=f'l{i}.png') for i in range(2)]
+    path = tmp_path / 'list.odgt'
+    path.write_text(json.dumps(entries))
+    assert read_odgt(path, a, c, b) == [(c / f'{i}.png', c / f'l{i}.png') for i in range(2)]
+    with pytest.raises(FileNotFoundError, match='names 2 files that do not exist') as caught:
+        read_odgt(path, a, b, c)
+    assert f'below {b}, the first is {b / "1.png"}' in str(caught.value)
+    with pytest.raises(FileNotFoundError, match='the image of entry 1 of') as caught:
+        read_odgt(path, a, tmp_path)
+    assert str(caught.value).endswith(f'list.odgt, 0.png, is not below any of {a}, {tmp_path}')
+
+
+def test_roots_that_a_dataset_tries(street_hazards):
+    entry = dict(fpath_img='elsewhere/x.png', fpath_segm='elsewhere/y.png')
+    (street_hazards / 'lists').mkdir()
+    (street_hazards / 'lists' / 'some.odgt').write_text(json.dumps(entry))
+    with pytest.raises(FileNotFoundError, match=r'elsewhere/x.png, is not below any') as caught:
+        StreetHazardsDataset(
+            data_root=str(street_hazards), split='test', ann_file='lists/some.odgt'
+        )
+    roots = ', '.join(str(street_hazards / name) for name in ('', 'lists', 'test'))
+    assert str(caught.value).endswith(f'is not below any of {roots}')
+
+
 @pytest.mark.parametrize(
     ('text', 'error', 'message'),
     [
@@ -198,7 +241,7 @@ def test_odgt_in_both_spellings(street_hazards, spelling):
         ('{"fpath_img": "a.png"}', ValueError, r"entry 1 must hold \('fpath_img', 'fpath_segm'\)"),
         ('[3]', ValueError, 'entry 1 must hold'),
         ('{"fpath_img": "a", "fpath_segm": "b"}\n' * 2, ValueError, 'entries 1 and 2 name the'),
-        ('{"fpath_img": "a", "fpath_segm": "b"}', FileNotFoundError, 'names 2 files that do not'),
+        ('{"fpath_img": "a", "fpath_segm": "b"}', FileNotFoundError, 'a, is not below any of'),
     ],
 )
 def test_wrong_lists(tmp_path, text, error, message):

@@ -129,7 +129,8 @@ def test_damaged_manifest_is_named(main, capsys, tmp_path):
 
 def test_run_cut_off_after_the_manifest_is_taken_up(main, capsys, tmp_path):
     counts = {'train': 1, 'val': 0, 'test_id': 0, 'test_ood': 0}
-    manifest = {'version': 1, 'seed': 0, 'size': [64, 128], 'counts': counts}
+    settings = {'seed': 0, 'size': [64, 128], 'counts': counts, 'format': 'mini_streets'}
+    manifest = {'version': 1, **settings}
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'mini_streets.json').write_text(json.dumps(manifest))
     none = ['--val', '0', '--test-id', '0', '--test-ood', '0']

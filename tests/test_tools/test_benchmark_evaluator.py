@@ -1,12 +1,12 @@
 """tools/analysis_tools/benchmark_evaluator.py, small."""
 
-import importlib.util
 import json
 import sys
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from tool_loader import load_tool
 from tool_runner import ROOT, run, succeeded
 
 PATH = ROOT / 'tools/analysis_tools/benchmark_evaluator.py'
@@ -15,10 +15,7 @@ METRICS = {'AUROC', 'AUPR', 'FPR95'}
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location(PATH.stem, PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('analysis_tools/benchmark_evaluator.py')
 
 
 @pytest.fixture(scope='module')
@@ -37,10 +34,12 @@ def test_quick_run(tool, quick):
     assert {'numpy', 'torch', 'scikit-learn'} <= set(report['environment']['packages'])
     assert report['settings']['threads'] >= 1
     assert [(row['images'], row['contender']) for row in report['results']] == [
-        (images, name) for images in (1, 2) for name in tool.CONTENDERS
+        (images, name) for images in (1, 2) for name in tool.contenders.CONTENDERS
     ]
     page = (out / 'benchmark.md').read_text()
-    assert all(printed.count(name) >= 2 and page.count(name) >= 2 for name in tool.CONTENDERS)
+    assert all(
+        printed.count(name) >= 2 and page.count(name) >= 2 for name in tool.contenders.CONTENDERS
+    )
     assert (out / 'benchmark.png').read_bytes().startswith(b'\x89PNG')
 
 
@@ -81,8 +80,8 @@ def test_the_values_of_scikit_learn_lie_inside_our_bounds(quick):
 
 @pytest.mark.parametrize('score', ['msp', 'entropy'])
 def test_maps(tool, score):
-    images = [tool.render(index, (180, 320), 0, score) for index in range(12)]
-    again = tool.render(3, (180, 320), 0, score)
+    images = [tool.score_maps.render(index, (180, 320), 0, score) for index in range(12)]
+    again = tool.score_maps.render(3, (180, 320), 0, score)
     assert all(np.array_equal(a, b) for a, b in zip(images[3], again, strict=True))
     assert not np.array_equal(images[2].scores, images[3].scores)
     assert 0.015 < np.mean([maps.positives.mean() for maps in images]) < 0.025
@@ -98,15 +97,17 @@ def test_long_runs_are_left_out(tool):
     def row(images, seconds, megabytes):
         return dict(images=images, median_seconds=seconds, median_peak_mb=megabytes)
 
-    assert tool.forecast([], 10, max_seconds=1) == ''
-    assert tool.forecast([row(1, 2.0, 1.0)], 10, max_seconds=25) == ''
-    assert tool.forecast([row(1, 2.0, 1.0)], 10, max_seconds=15) == 'would take about 20 s'
+    forecast = tool.measuring.forecast
+    assert forecast([], 10, max_seconds=1) == ''
+    assert forecast([row(1, 2.0, 1.0)], 10, max_seconds=25) == ''
+    assert forecast([row(1, 2.0, 1.0)], 10, max_seconds=15) == 'would take about 20 s'
     # what costs once is not multiplied
-    assert tool.forecast([row(1, 2.0, 1.0), row(2, 2.5, 1.0)], 10, max_seconds=7) == ''
+    assert forecast([row(1, 2.0, 1.0), row(2, 2.5, 1.0)], 10, max_seconds=7) == ''
     if sys.platform == 'linux':
-        reason = tool.forecast([row(1, 2.0, 2.0**30)], 2, max_seconds=15)
+        reason = forecast([row(1, 2.0, 2.0**30)], 2, max_seconds=15)
         assert reason == 'would need about 2097152.0 GB'
-    text = tool.text_table([dict(images=2, contender='scikit-learn', not_run='would take long')])
+    rows = [dict(images=2, contender='scikit-learn', not_run='would take long')]
+    text = tool.report.text_table(rows)
     assert 'scikit-learn (not run: would take long)' in text
 
 

@@ -1,0 +1,148 @@
+"""Every config of the repository: it is read, written down, built, and inherited from elsewhere."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from mmengine.config import Config
+from mmseg.registry import DATASETS, MODELS
+from tool_runner import ROOT
+
+from mmseg_abnn import convert_to_abnn
+from mmseg_abnn.apis import expand_abnn_section
+from mmseg_abnn.datasets.preparation import BDD_ANOMALY, MUAD, STREET_HAZARDS, prepare
+from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
+
+CONFIGS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts
+)
+BENCHMARKS = {benchmark.name: benchmark for benchmark in (BDD_ANOMALY, MUAD, STREET_HAZARDS)}
+NUM_GPUS = 4
+NUM_CLASSES = {'mini_streets': 9, 'muad': 19, 'street_hazards': 13, 'bdd_anomaly': 17}
+
+
+def data_name(config):
+    return next(name for name in NUM_CLASSES if name in config)
+
+
+def complete(path):
+    cfg = Config.fromfile(path)
+    expand_abnn_section(cfg)
+    return cfg
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """The folder `data` with a prepared stand-in of each dataset."""
+    root = tmp_path_factory.mktemp('work')
+    for name in NUM_CLASSES:
+        own = name == 'mini_streets'
+        download = root / ('data' if own else 'download') / name
+        counts = {'train': 1, 'val': 1, 'test_id': 1, 'test_ood': 2}
+        settings = Settings(seed=1, size=(64, 128), counts=counts, format=name)
+        for _ in write_images(download, settings, open_folder(download, settings), workers=1):
+            pass
+        if not own:
+            prepare(BENCHMARKS[name], [download], root / 'data' / name, partial=True)
+    return root
+
+
+def test_all_are_listed():
+    assert len(CONFIGS) == 11
+    models = [
+        model
+        for path in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
+        for model in yaml.safe_load((ROOT / path).read_text())['Models']
+    ]
+    listed = {model['Config']: model for model in models}
+    # the published figures are of the benchmarks
+    assert set(listed) == {c for c in CONFIGS if 'mini_streets' not in c and 'paper' not in c}
+    for config, model in listed.items():
+        cfg = complete(ROOT / config)
+        assert model['Name'] == Path(config).stem
+        assert model['Metadata']['Iterations'] == cfg.train_cfg.max_iters
+        assert model['Metadata']['Batch Size'] == NUM_GPUS * cfg.train_dataloader.batch_size
+        crop = tuple(map(int, model['Metadata']['Crop Size'].split('x')))
+        assert crop == cfg.crop_size == cfg.model.data_preprocessor.size
+        assert model['Results']['Source'] == 'published'
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_reading_and_writing(config, tmp_path):
+    cfg = complete(ROOT / config)
+    cfg.dump(str(tmp_path / 'dumped.py'))
+    again = complete(tmp_path / 'dumped.py')
+    assert again.to_dict() == cfg.to_dict()
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_model(config):
+    cfg = complete(ROOT / config)
+    cfg.model.pretrained = None  # no download
+    model = MODELS.build(cfg.model)
+    assert model.num_classes == NUM_CLASSES[data_name(config)]
+    assert model.auxiliary_head.num_classes == model.num_classes
+    if config.startswith('configs/abnn'):
+        assert type(model).__name__ == 'MCEncoderDecoder'
+        assert type(model.decode_head.loss_decode).__name__ == 'ABNNLoss'
+        assert cfg.custom_hooks[-1].alpha in ([1.0] if 'paper' in config else [0.1, 0.15])
+        report = convert_to_abnn(model, alpha=cfg.custom_hooks[-1].alpha)
+        assert report.num_trainable < 0.01 * report.num_parameters
+        assert len(report.converted) > 20
+
+
+@pytest.mark.parametrize('config', CONFIGS)
+def test_datasets(config, data, monkeypatch):
+    monkeypatch.chdir(data)
+    cfg = complete(ROOT / config)
+    name = data_name(config)
+    train = DATASETS.build(cfg.train_dataloader.dataset)
+    sample = train[0]
+    # smaller where a random scale makes the image smaller: the preprocessor pads it
+    shape = sample['inputs'].shape[1:]
+    assert all(0 < n <= most for n, most in zip(shape, cfg.crop_size, strict=True))
+    assert 254 not in sample['data_samples'].gt_sem_seg.data
+    assert len(train.metainfo['classes']) == NUM_CLASSES[name]
+    val = DATASETS.build(cfg.val_dataloader.dataset)
+    test = DATASETS.build(cfg.test_dataloader.dataset)
+    ids = set()
+    for dataset in (val, test):
+        for item in dataset:
+            label = item['data_samples'].gt_sem_seg.data
+            assert tuple(label.shape) == (1, 64, 128)  # as stored, whatever the network sees
+            ids |= set(label.unique().tolist())
+            assert item['data_samples'].split in dataset_splits(cfg)
+    assert 254 in ids
+    assert ids - {254, 255} <= set(range(NUM_CLASSES[name]))
+    assert len(ids - {254, 255}) > 4
+
+
+def dataset_splits(cfg):
+    test = cfg.test_dataloader.dataset
+    parts = test.get('datasets', [test])
+    return {part.split for part in (*parts, cfg.val_dataloader.dataset)}
+
+
+@pytest.mark.parametrize('config', [c for c in CONFIGS if 'paper' in c])
+def test_paper_variant(config):
+    """Alpha = 1 and a random weight for every class; all else as in the other config."""
+    paper, ours = complete(ROOT / config), complete(ROOT / config.replace('_paper', ''))
+    for cfg in (paper, ours):
+        cfg.custom_hooks[-1].pop('alpha')
+        for head in (cfg.model.decode_head, cfg.model.auxiliary_head):
+            eta = head.loss_decode.pop('eta')
+            assert eta['type'] == ('normal' if cfg is paper else 'sparse')
+    assert paper.to_dict() == ours.to_dict()
+
+
+def test_a_child_outside_the_repository(tmp_path):
+    source = ROOT / 'configs/abnn/deeplabv3plus_muad.py'
+    child = tmp_path / 'mine.py'
+    child.write_text(f"_base_ = {str(source)!r}\nload_from = 'mine.pth'\nabnn = dict(alpha=0.2)\n")
+    cfg, parent = complete(child), complete(source)
+    assert cfg.load_from == 'mine.pth'
+    assert cfg.custom_hooks[-1].alpha == 0.2
+    assert cfg.train_dataloader == parent.train_dataloader
+    assert cfg.train_cfg.max_iters == 1500

@@ -1,0 +1,5 @@
+"""The asserts of helpers show their values, as those of tests do."""
+
+import pytest
+
+pytest.register_assert_rewrite('score_histogram_samples')
