@@ -196,10 +196,54 @@ def save_ensemble(path: str, base_state: Mapping[str, Tensor], members: Sequence
         _check_alike(facts, metadata, member)
         banks.append(tensors)
         facts.append(metadata)
+    _write_ensemble(path, base_state, banks, facts)
+
+
+def save_networks(path: str, networks: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Write whole networks into one checkpoint of the same form: a Deep Ensemble.
+
+    Each network is a member that differs in everything, and whose noise has alpha = 0. The
+    checkpoint's ``state_dict`` is the first one's.
+
+    Args:
+        path: The ``.pth`` file to write.
+        networks: State dicts, by a name for messages.
+
+    Raises:
+        ValueError: If there are fewer than two, they differ in names or shapes, or two are equal.
+    """
+    if len(networks) < 2:
+        raise ValueError(f'an ensemble needs at least 2 different networks, got {list(networks)}')
+    (first, base), *others = networks.items()
+    hashes = {state_hash(base): first}
+    for name, state in others:
+        unfit = sorted(
+            key
+            for key in {*base, *state}
+            if key not in base or key not in state or base[key].shape != state[key].shape
+        )
+        if unfit:
+            raise ValueError(
+                f'{name} and {first} are no ensemble: {len(unfit)} entries of their state dicts '
+                f'differ in name or shape (first: {unfit[0]})'
+            )
+        same = hashes.setdefault(state_hash(state), name)
+        if same != name:
+            raise ValueError(f'{name} and {same} hold the same network')
+    facts = [{'member': i, 'alpha': 0.0, 'noise_shape': 'channel'} for i in range(len(networks))]
+    _write_ensemble(path, base, [dict(state) for state in networks.values()], facts)
+
+
+def _write_ensemble(
+    path: str,
+    base_state: Mapping[str, Tensor],
+    banks: Sequence[Mapping[str, Tensor]],
+    facts: Sequence[Mapping[str, Any]],
+) -> None:
     checkpoint = {
-        'meta': {'members': facts},
+        'meta': {'members': list(facts)},
         'state_dict': dict(base_state),
-        'members': banks,
+        'members': list(banks),
     }
     partial = f'{path}.{os.getpid()}.part'
     torch.save(checkpoint, partial)

@@ -23,6 +23,9 @@ NUM_GPUS = 4
 NUM_CLASSES = {'mini_streets': 9, 'muad': 19, 'street_hazards': 13, 'bdd_anomaly': 17}
 
 
+BASES = [config for config in CONFIGS if config.startswith('configs/deeplabv3plus/')]
+
+
 def data_name(config):
     return next(name for name in NUM_CLASSES if name in config)
 
@@ -50,7 +53,7 @@ def data(tmp_path_factory):
 
 
 def test_all_are_listed():
-    assert len(CONFIGS) == 11
+    assert len(CONFIGS) == 23
     models = [
         model
         for path in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
@@ -58,7 +61,10 @@ def test_all_are_listed():
     ]
     listed = {model['Config']: model for model in models}
     # the published figures are of the benchmarks
-    assert set(listed) == {c for c in CONFIGS if 'mini_streets' not in c and 'paper' not in c}
+    folders = ('configs/deeplabv3plus/', 'configs/abnn/')
+    assert set(listed) == {
+        c for c in CONFIGS if c.startswith(folders) and 'mini_streets' not in c and 'paper' not in c
+    }
     for config, model in listed.items():
         cfg = complete(ROOT / config)
         assert model['Name'] == Path(config).stem
@@ -84,8 +90,9 @@ def test_model(config):
     model = MODELS.build(cfg.model)
     assert model.num_classes == NUM_CLASSES[data_name(config)]
     assert model.auxiliary_head.num_classes == model.num_classes
+    sampling = not config.startswith('configs/deeplabv3plus')
+    assert type(model).__name__ == ('MCEncoderDecoder' if sampling else 'EncoderDecoder')
     if config.startswith('configs/abnn'):
-        assert type(model).__name__ == 'MCEncoderDecoder'
         assert type(model.decode_head.loss_decode).__name__ == 'ABNNLoss'
         assert cfg.custom_hooks[-1].alpha in ([1.0] if 'paper' in config else [0.1, 0.15])
         report = convert_to_abnn(model, alpha=cfg.custom_hooks[-1].alpha)
@@ -94,6 +101,16 @@ def test_model(config):
 
 
 @pytest.mark.parametrize('config', CONFIGS)
+def test_every_method_sees_the_same_data(config):
+    cfg = complete(ROOT / config)
+    base = next(b for b in BASES if data_name(b) == data_name(config))
+    expected = complete(ROOT / base)
+    for loop in ('train', 'val', 'test'):
+        assert cfg[f'{loop}_dataloader'] == expected[f'{loop}_dataloader']
+        assert cfg.get(f'{loop}_evaluator') == expected.get(f'{loop}_evaluator')
+
+
+@pytest.mark.parametrize('config', BASES)
 def test_datasets(config, data, monkeypatch):
     monkeypatch.chdir(data)
     cfg = complete(ROOT / config)

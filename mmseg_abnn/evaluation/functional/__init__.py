@@ -29,6 +29,7 @@ from .proper_scores import brier_score, negative_log_likelihood
 from .scores import energy, max_logit, msp, predictive_entropy, top_probability, variation_ratio
 from .segmentation import confusion_matrix, mean_iou, per_class_iou
 from .selective import RiskCoverageCurve, aurc, aurc_bounds, risk_coverage_curve
+from .temperature import fit_temperature
 
 __all__ = [
     'FPR_RULES',
@@ -52,6 +53,7 @@ __all__ = [
     'ece_from_counts',
     'energy',
     'expected_calibration_error',
+    'fit_temperature',
     'fpr_at_recall',
     'max_logit',
     'maximum_calibration_error',

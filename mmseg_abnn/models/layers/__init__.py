@@ -8,6 +8,7 @@ from .batch_norm import (
     BayesSyncBatchNorm,
 )
 from .bnl import BayesianNorm, check_noise_arguments
+from .dropout import dropout_layers, hold_dropout
 from .forms import bayesian_forms, plain_form
 from .group_norm import BayesGroupNorm
 from .instance_norm import BayesInstanceNorm1d, BayesInstanceNorm2d, BayesInstanceNorm3d
@@ -33,7 +34,9 @@ __all__ = [
     'bayesian_forms',
     'bayesian_layers',
     'check_noise_arguments',
+    'dropout_layers',
     'hold_draw',
+    'hold_dropout',
     'noise_off',
     'plain_form',
 ]

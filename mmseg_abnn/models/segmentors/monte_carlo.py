@@ -1,7 +1,8 @@
 """Predicting with a mean over members and noise draws."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, cast
 
 from mmengine.config import ConfigDict
@@ -10,15 +11,18 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ...members import MemberBank, applied, check_member
-from ..layers import Draw, DrawMemory, hold_draw, noise_off
+from ..layers import Draw, DrawMemory, hold_draw, hold_dropout, noise_off
 from .running_prediction import RunningPrediction
 
-_SETTINGS: dict[str, int | bool] = {
+_SETTINGS: dict[str, Any] = {
     'num_samples': 3,
     'seed': 0,
     'include_base': False,
     'draw_per_image': False,
+    'draws': 'noise',
+    'temperature': 1.0,
 }
+_DRAWS = ('noise', 'dropout')
 # decode heads of MMSegmentation whose `seg_logits` are sums of masks weighted by class
 _NO_LOGITS = ('MaskFormerHead', 'Mask2FormerHead')
 
@@ -55,7 +59,11 @@ class MonteCarloSegmentor:
     - ``draw_per_image``: draw anew for each image, determined by its path as the dataset gives it;
       by default a draw is one coherent function for all images (default False);
     - ``include_base``: count the network itself, without noise, as one more member (default
-      False).
+      False);
+    - ``draws``: ``'noise'`` of the Bayesian layers (default), or ``'dropout'``, which keeps the
+      network's dropout on (MC-Dropout, Gal and Ghahramani, ICML 2016) and its noise off;
+    - ``temperature``: T > 0, by which the logits of each draw are divided (temperature scaling,
+      Guo et al., ICML 2017; default 1).
 
     The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a
     config), or from its ``norm_cfg``; without them prediction raises. Until :meth:`set_members` is
@@ -91,10 +99,17 @@ class MonteCarloSegmentor:
         for key in ('include_base', 'draw_per_image'):
             if not isinstance(settings[key], bool):
                 raise ValueError(f'`test_cfg.{key}` must be True or False, got {settings[key]!r}')
+        if settings['draws'] not in _DRAWS:
+            raise ValueError(f'`test_cfg.draws` must be one of {_DRAWS}, got {settings["draws"]!r}')
+        temperature = settings['temperature']
+        if not isinstance(temperature, (int, float)) or not 0 < temperature < math.inf:
+            raise ValueError(f'`test_cfg.temperature` must be a number > 0, got {temperature!r}')
         self.num_samples = int(settings['num_samples'])
         self.noise_seed = int(settings['seed'])
         self.include_base = bool(settings['include_base'])
         self.draw_per_image = bool(settings['draw_per_image'])
+        self.draws = str(settings['draws'])
+        self.temperature = float(temperature)
         self.members = nn.ModuleList()
         self._memory = DrawMemory()
 
@@ -134,7 +149,13 @@ class MonteCarloSegmentor:
     @contextmanager
     def _drawn(self, bank: MemberBank | None, draw: Draw | Sequence[Draw]) -> Iterator[None]:
         network = cast(nn.Module, self)
-        with hold_draw(network, draw, self._memory), applied(network, bank):
+        with ExitStack() as stack:
+            if self.draws == 'dropout':
+                stack.enter_context(noise_off(network))
+                stack.enter_context(hold_dropout(network, draw))
+            else:
+                stack.enter_context(hold_draw(network, draw, self._memory))
+            stack.enter_context(applied(network, bank))
             yield
 
     def _draw(self, member: int, index: int, images: Sequence[str | None]) -> Draw | Sequence[Draw]:
@@ -164,7 +185,8 @@ class MonteCarloSegmentor:
             :meth:`RunningPrediction.uncertainty`.
 
         Raises:
-            RuntimeError: If the network holds no Bayesian layer.
+            RuntimeError: If the network holds no Bayesian layer, or no dropout where that is what
+                is drawn.
             ValueError: If a draw is wanted for each image and an image has no path.
         """
         running = [RunningPrediction() for _ in range(inputs.shape[0])]
@@ -176,7 +198,7 @@ class MonteCarloSegmentor:
                 # probabilities
                 drawn = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
             for image, sample in zip(running, drawn, strict=True):
-                image.add(sample.seg_logits.data, weight)
+                image.add(sample.seg_logits.data / self.temperature, weight)
         for image, sample in zip(running, samples, strict=True):
             store_prediction(sample, image)
             if self.keep_votes:

@@ -32,6 +32,7 @@ class Reader:
             maps = Maps(*(np.load(self.folder / f'{index}_{name}.npy') for name in Maps._fields))
             self.seconds += time.perf_counter() - start
             yield maps
+            del maps  # before the next one is read
 
 
 def linux_memory(key: str, file: str = '/proc/self/status') -> float:

@@ -1,0 +1,6 @@
+# A Deep Ensemble: networks trained from different seeds (--cfg-options randomness.seed=1), put into
+# one checkpoint by tools/misc/merge_networks.py
+_base_ = '../deeplabv3plus/deeplabv3plus_r50-d8_4xb3-30k_muad-768x768.py'
+
+model = dict(type='MCEncoderDecoder', test_cfg=dict(num_samples=1))
+custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]

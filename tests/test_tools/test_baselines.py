@@ -1,0 +1,76 @@
+"""What an ABNN is compared with: temperature scaling, MC-Dropout, Deep Ensembles."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+import torch
+from tool_runner import BASE_CONFIG, ROOT, data_options, run, run_tool, succeeded
+
+from mmseg_abnn.checkpoint import read_checkpoint
+
+
+def config(method):
+    return ROOT / f'configs/{method}/deeplabv3plus_mini_streets.py'
+
+
+def measure(path, checkpoint, data, work_dir, *arguments, **options):
+    arguments = (path, checkpoint, '--work-dir', work_dir, *arguments)
+    succeeded(run_tool('test.py', *arguments, options={**data_options(data), **options}))
+    return json.loads((work_dir / 'metrics.json').read_text())
+
+
+@pytest.fixture(scope='module')
+def plain(base, data, tmp_path_factory):
+    return measure(BASE_CONFIG, base, data, tmp_path_factory.mktemp('plain'))
+
+
+def test_temperature_scaling(base, data, plain, tmp_path):
+    arguments = (BASE_CONFIG, base, '--work-dir', tmp_path / 'fit', '--pixels', 4000)
+    fit = succeeded(run_tool('misc/fit_temperature.py', *arguments, options=data_options(data)))
+    losses = re.search(r'pixels: ([\d.]+), with .*: ([\d.]+)', fit.stdout).groups()
+    before, after = map(float, losses)
+    name, value = re.search(r'(model.test_cfg.temperature)=([\d.]+)', fit.stdout).groups()
+    assert float(value) > 0
+    assert after <= before
+    options = {name: float(value) * 3}
+    scaled = measure(config('temperature_scaling'), base, data, tmp_path, **options)
+    # the labels stay, the confidence does not
+    assert scaled['mIoU'] == pytest.approx(plain['mIoU'], abs=1e-6)
+    assert scaled['ECE'] != pytest.approx(plain['ECE'], abs=1e-3)
+
+
+def test_mc_dropout(base, data, plain, tmp_path):
+    out = tmp_path / 'out'
+    options = {'test_evaluator.scores': '[entropy,mutual_information]'}
+    found = measure(config('mc_dropout'), base, data, tmp_path, '--out', out, **options)
+    assert found['mIoU'] == pytest.approx(plain['mIoU'], abs=5)
+    maps = [np.load(path) for path in out.rglob('*_mutual_information.npy')]
+    assert len(maps) == 7
+    assert all((m >= 0).all() and m.max() > 1e-6 for m in maps)
+
+
+def test_deep_ensemble(base, data, plain, tmp_path):
+    checkpoint = read_checkpoint(base)
+    generator = torch.Generator().manual_seed(0)
+    other = {
+        name: t * (1 + 0.2 * torch.randn(t.shape, generator=generator))
+        if t.is_floating_point() and not name.endswith('running_var')
+        else t
+        for name, t in checkpoint['state_dict'].items()
+    }
+    torch.save({'state_dict': other}, tmp_path / 'other.pth')
+    tool = [sys.executable, ROOT / 'tools/misc/merge_networks.py']
+    merged = tmp_path / 'ensemble.pth'
+    succeeded(run([*tool, base, tmp_path / 'other.pth', '--out', merged]))
+    assert len(read_checkpoint(merged)['members']) == 2
+    options = {'test_evaluator.scores': '[entropy,mutual_information]'}
+    both = measure(config('deep_ensembles'), merged, data, tmp_path / 'both', **options)
+    alone = measure(BASE_CONFIG, tmp_path / 'other.pth', data, tmp_path / 'alone')
+    assert both['ECE'] not in (plain['ECE'], alone['ECE'])
+    assert both['mutual_information/AUROC'] != 50
+    again = run([*tool, base, base, '--out', merged])
+    assert again.returncode == 2
+    assert 'a checkpoint is given twice' in again.stderr

@@ -1,0 +1,28 @@
+"""Merge whole networks, trained from different seeds, into one checkpoint: a Deep Ensemble.
+
+Test it with a config of configs/deep_ensembles.
+"""
+
+import argparse
+import os
+
+from mmseg_abnn.checkpoint import network_state, read_checkpoint
+from mmseg_abnn.members import save_networks
+
+
+def main() -> None:
+    """Merge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoints', nargs='+', help='checkpoints of one and the same config')
+    parser.add_argument('--out', required=True, help='the checkpoint to write')
+    args = parser.parse_args()
+    if len(set(args.checkpoints)) < len(args.checkpoints):
+        parser.error(f'a checkpoint is given twice: {" ".join(args.checkpoints)}')
+    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
+    networks = {path: network_state(read_checkpoint(path)) for path in args.checkpoints}
+    save_networks(args.out, networks)
+    print(f'{len(args.checkpoints)} networks: {args.out}')
+
+
+if __name__ == '__main__':
+    main()
