@@ -16,9 +16,9 @@ PY := $(VENV)/bin/python
 demo: $(INSTALLED)
 	$(PY) tools/demo.py
 
-# a file of tests at a time on each CPU
+# tests on every CPU
 test: $(INSTALLED)
-	$(PY) -m pytest -n auto --dist loadfile
+	$(PY) -m pytest -n auto --dist worksteal
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
