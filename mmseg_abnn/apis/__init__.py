@@ -3,7 +3,7 @@
 from .abnn_section import ABNNSettings, expand_abnn_section
 from .cli import add_common_arguments, load_config
 from .members import train_members
-from .runner import build_runner, enable_amp, enable_tta
+from .runner import build_runner, enable_amp, enable_tta, load_runner
 from .train import train
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     'enable_tta',
     'expand_abnn_section',
     'load_config',
+    'load_runner',
     'train',
     'train_members',
 ]

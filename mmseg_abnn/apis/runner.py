@@ -12,6 +12,21 @@ def build_runner(cfg: Config) -> Runner:
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
+def load_runner(cfg: Config, checkpoint: str) -> Runner:
+    """Build a Runner whose model is converted, loaded and in evaluation mode, as for a test.
+
+    Args:
+        cfg: A complete config with ``work_dir``.
+        checkpoint: The network's checkpoint, or an ABNN's with its members.
+    """
+    cfg.load_from = checkpoint
+    runner = build_runner(cfg)
+    runner.call_hook('before_run')
+    runner.load_or_resume()
+    runner.model.eval()
+    return runner
+
+
 def enable_amp(cfg: Config) -> None:
     """Switch ``cfg`` to automatic mixed precision, in place: on a GPU or, in bfloat16, on the CPU.
 

@@ -15,7 +15,7 @@ from mmengine.utils import ProgressBar
 from torch import Tensor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, build_runner, load_config
+from mmseg_abnn.apis import add_common_arguments, load_config, load_runner
 from mmseg_abnn.evaluation.functional import fit_temperature, negative_log_likelihood
 
 
@@ -63,11 +63,8 @@ def main() -> None:
             '`model.type` must be EncoderDecoder, of which one forward pass gives the logits, got '
             f'{cfg.model.type!r}'
         )
-    cfg.load_from = args.checkpoint
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    runner = build_runner(cfg)
-    runner.load_or_resume()
-    runner.model.eval()
+    runner = load_runner(cfg, args.checkpoint)
     loader = runner.build_dataloader(cfg.val_dataloader)
     images = len(loader.dataset)
     bar = ProgressBar(images)

@@ -1,0 +1,108 @@
+"""What noise scales cost, against an evaluation of each of them on its own."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import NUM_CLASSES, build_segmentor
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from sklearn.metrics import jaccard_score, log_loss
+
+from mmseg_abnn import convert_to_abnn
+from mmseg_abnn.apis.alpha_search import AlphaRow, measure_alphas, suggest_alpha
+from mmseg_abnn.evaluation.functional import expected_calibration_error
+from mmseg_abnn.members import member_tensors
+
+
+@pytest.fixture
+def batches():
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for index in range(3):
+        image = torch.randint(0, 256, (3, 32, 48), generator=generator, dtype=torch.uint8)
+        label = torch.randint(0, NUM_CLASSES, (1, 32, 48), generator=generator)
+        label[:, :index] = 255
+        label[:, -1:] = 254
+        meta = dict(ori_shape=(32, 48), img_shape=(32, 48), pad_shape=(32, 48))
+        sample = SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=label))
+        found.append(dict(inputs=[image], data_samples=[sample]))
+    return found
+
+
+def build(**test_cfg):
+    test_cfg = dict(mode='whole', **test_cfg)
+    model = build_segmentor(type='MCEncoderDecoder', test_cfg=test_cfg)
+    convert_to_abnn(model, alpha=0.7)
+    return model
+
+
+def measured(model, batches):
+    """The same three numbers by other libraries, from all pixels at once."""
+    p, labels = [], []
+    for batch in batches:
+        with torch.no_grad():
+            (sample,) = model.val_step(batch)
+        label = sample.gt_sem_seg.data.numpy().ravel()
+        p.append(sample.seg_logits.data.exp().flatten(1).T.numpy()[label < 254])
+        labels.append(label[label < 254])
+    p, labels = np.concatenate(p).astype(float), np.concatenate(labels)
+    top = p.argmax(axis=1)
+    return (
+        jaccard_score(labels, top, average='macro'),
+        expected_calibration_error(p.max(axis=1), top == labels),
+        log_loss(labels, p / p.sum(axis=1, keepdims=True), labels=range(NUM_CLASSES)),
+    )
+
+
+@pytest.mark.parametrize('with_members', [False, True])
+def test_each_row_is_what_the_scale_alone_gives(batches, with_members):
+    model = build(num_samples=2, seed=3)
+    if with_members:
+        tensors = member_tensors(model, model.state_dict())
+        members = [{n: t * factor for n, t in tensors.items()} for factor in (0.9, 1.2)]
+        model.set_members(members)
+    rows = measure_alphas(model, batches, [0.1, 0.4])
+    assert [row.alpha for row in rows] == [None, 0.1, 0.4]
+    for row in rows:
+        alone = build(num_samples=2, seed=3)
+        if with_members and row.alpha is not None:
+            alone.set_members(members)
+        convert_to_abnn(alone, alpha=row.alpha or 0.0)
+        np.testing.assert_allclose(
+            (row.miou, row.ece, row.nll), measured(alone, batches), rtol=1e-5, atol=1e-6
+        )
+    # the model is as it was
+    assert len(model.members) == (2 if with_members else 0)
+    assert model.num_samples == 2
+    assert {layer.alpha for layer in model.modules() if hasattr(layer, 'alpha')} == {0.7}
+
+
+def row(alpha, miou):
+    return AlphaRow(alpha, miou, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ('max_loss', 'expected'), [(0.0, 0.1), (0.011, 0.2), (0.02, 0.2), (0.031, 0.4), (1.0, 0.4)]
+)
+def test_suggestion(max_loss, expected):
+    # 0.4 loses less than 0.3, but nothing above a scale that loses too much is suggested
+    rows = [row(None, 0.7), row(0.1, 0.71), row(0.2, 0.69), row(0.4, 0.68), row(0.3, 0.67)]
+    assert suggest_alpha(rows, max_loss) == expected
+
+
+def test_no_suggestion():
+    assert suggest_alpha([row(None, 0.7), row(0.1, 0.6)], 0.05) is None
+
+
+def test_wrong_arguments(batches):
+    with pytest.raises(ValueError, match=r'`alphas` must hold numbers > 0, got \[0.1, 0.0\]'):
+        measure_alphas(build(), batches, [0.1, 0.0])
+    with pytest.raises(ValueError, match=r'`alphas` must hold numbers > 0, got \[\]'):
+        measure_alphas(build(), batches, [])
+    with pytest.raises(TypeError, match='must be an MCEncoderDecoder, got EncoderDecoder'):
+        measure_alphas(build_segmentor(), batches, [0.1])
+    plain = build_segmentor(type='MCEncoderDecoder')
+    with pytest.raises(RuntimeError, match='holds no Bayesian layer'):
+        measure_alphas(plain, batches, [0.1])
+    with pytest.raises(ValueError, match='`max_loss` must be >= 0, got -1'):
+        suggest_alpha([row(None, 0.7)], -1)
