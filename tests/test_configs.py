@@ -16,7 +16,8 @@ from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts
+    # `compare` holds lists of methods
+    if not {'_base_', 'compare'}.intersection(path.parts)
 )
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (BDD_ANOMALY, MUAD, STREET_HAZARDS)}
 NUM_GPUS = 4

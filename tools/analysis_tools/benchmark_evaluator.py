@@ -37,6 +37,8 @@ import numpy as np
 import torch
 from evaluator_benchmark import contenders, measuring, report, score_maps
 
+from mmseg_abnn import __version__
+
 SIZES = [1, 2, 5, 10, 20, 50, 100, 200]
 MANY = 10  # above this number of images there is one round
 
@@ -79,14 +81,14 @@ def run(args: argparse.Namespace, folder: Path) -> list[contenders.Row]:
 
 def environment() -> contenders.Row:
     """Return what the figures depend on."""
-    packages = ['mmseg_abnn', 'numpy', 'torch', 'scikit-learn']
+    packages = ['numpy', 'torch', 'scikit-learn']
     packages += ['torchmetrics'] if find_spec('torchmetrics') else []
     return {
         'python': platform.python_version(),
         'platform': platform.platform(),
         'cpus': os.cpu_count(),
         'memory_mb': measuring.linux_memory('MemTotal', '/proc/meminfo') / measuring.MB,
-        'packages': {name: version(name) for name in packages},
+        'packages': {'mmseg_abnn': __version__, **{name: version(name) for name in packages}},
     }
 
 

@@ -1,0 +1,181 @@
+"""Reading the list of what is compared, and saying what is wrong with it before anything runs.
+
+A list is a config file of MMEngine:
+
+    title = 'MiniStreets'
+    seeds = [0, 1, 2]
+    reference = 'deterministic'  # the method that costs are relative to
+    methods = [
+        dict(
+            name='deterministic',
+            config='configs/...py',
+            checkpoint='work_dirs/{seed}/iter_700.pth',
+            scores=['msp', 'entropy'],  # as of UncertaintyMetric; the first one heads the table
+            trained_in=['work_dirs/{seed}'],  # optional: work dirs whose training is its cost
+            options={'model.test_cfg.seed': '{seed}'},  # optional: as --cfg-options
+        ),
+    ]
+
+``{seed}`` is filled in; paths are relative to the working directory. Other names of the file must
+begin with an underscore.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from .methods import SEED, Comparison, Method
+
+_KEYS = ('title', 'seeds', 'reference', 'methods')
+_OF_METHOD = ('name', 'config', 'checkpoint', 'scores')
+_OPTIONAL = ('trained_in', 'options')
+
+
+def read_comparison(path: str, seeds: Sequence[int] | None = None) -> Comparison:
+    """Read a list and check all that can be told without its configs.
+
+    Args:
+        path: The config file.
+        seeds: Seeds in place of the file's.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or configs or checkpoints are missing; the
+            message names all of them.
+        ValueError: If a setting is missing, unknown or unusable.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no list {path}')
+    content = {k: v for k, v in Config.fromfile(path).to_dict().items() if not k.startswith('_')}
+    _check_keys('the list', content, required=_KEYS, allowed=_KEYS)
+    if seeds is not None:
+        content['seeds'] = list(seeds)
+    _check_title_and_seeds(content['title'], content['seeds'])
+    if not isinstance(content['methods'], (list, tuple)) or not content['methods']:
+        raise ValueError(f'`methods` must be a list of dicts, got {content["methods"]!r}')
+    methods = tuple(_read_method(entry, i) for i, entry in enumerate(content['methods']))
+    _check_names(methods, content['reference'])
+    comparison = Comparison(
+        content['title'], tuple(content['seeds']), content['reference'], methods
+    )
+    _check_seeds_matter(comparison)
+    _check_files(comparison)
+    return comparison
+
+
+def option_text(value: Any) -> str:
+    """Write the value of an option as ``--cfg-options`` takes it.
+
+    Args:
+        value: A text, number, bool or None, or a list or tuple of such.
+
+    Raises:
+        ValueError: If the command line cannot say it: a dict, or a text that it would read as
+            something else.
+    """
+    if isinstance(value, (list, tuple)):
+        items = ','.join(map(option_text, value))
+        text = f'[{items}]' if isinstance(value, list) else f'({items},)'
+    else:
+        text = str(value)
+    try:
+        said = DictAction._parse_iterable(text)
+    except AssertionError:  # a bracket without its counterpart
+        said = None
+    if said != value or type(said) is not type(value):
+        raise ValueError(
+            f'{value!r} cannot be given on a command line, which reads {text!r} as {said!r}; '
+            "nested settings are written with dots, as in {'model.test_cfg.seed': 1}"
+        )
+    return text
+
+
+def _check_keys(
+    where: str, entry: Mapping[str, Any], required: Sequence[str], allowed: Sequence[str]
+) -> None:
+    unknown = sorted(set(entry) - set(allowed))
+    if unknown:
+        raise ValueError(f'{where} may hold {list(allowed)}, got {unknown}')
+    missing = [key for key in required if key not in entry]
+    if missing:
+        raise ValueError(f'{where} must hold {list(required)}, got no {missing}')
+
+
+def _check_title_and_seeds(title: Any, seeds: Any) -> None:
+    if not isinstance(title, str) or not title:
+        raise ValueError(f'`title` must be a text, got {title!r}')
+    usable = isinstance(seeds, (list, tuple)) and all(type(s) is int and s >= 0 for s in seeds)
+    if not usable or not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f'`seeds` must be a list of different ints >= 0, got {seeds!r}')
+
+
+def _read_method(entry: Any, index: int) -> Method:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f'`methods[{index}]` must be a dict, got {entry!r}')
+    where = f'method {entry["name"]!r}' if 'name' in entry else f'`methods[{index}]`'
+    _check_keys(where, entry, required=_OF_METHOD, allowed=(*_OF_METHOD, *_OPTIONAL))
+    for key in ('name', 'config', 'checkpoint'):
+        if not isinstance(entry[key], str) or not entry[key]:
+            raise ValueError(f'{where}: `{key}` must be a text, got {entry[key]!r}')
+    lists = {key: entry.get(key, ()) for key in ('scores', 'trained_in')}
+    for key, values in lists.items():
+        if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
+            raise ValueError(f'{where}: `{key}` must be a list of texts, got {values!r}')
+        if len(set(values)) < len(values):
+            raise ValueError(f'{where}: `{key}` must not hold a text twice, got {values!r}')
+    if not lists['scores']:
+        raise ValueError(f'{where}: `scores` must hold at least one score')
+    options = entry.get('options', {})
+    if not isinstance(options, Mapping):
+        raise ValueError(f'{where}: `options` must be a dict, got {options!r}')
+    try:
+        texts = {key: option_text(value) for key, value in options.items()}
+    except ValueError as error:
+        raise ValueError(f'{where}: an option {error}') from error
+    return Method(
+        entry['name'],
+        entry['config'],
+        entry['checkpoint'],
+        tuple(lists['scores']),
+        tuple(lists['trained_in']),
+        texts,
+    )
+
+
+def _check_names(methods: Sequence[Method], reference: Any) -> None:
+    seen: dict[str, str] = {}
+    for method in methods:
+        folder = method.folder.lower()
+        if not folder or folder in seen:
+            others = f', and {seen[folder]!r} is another method' if folder in seen else ''
+            raise ValueError(
+                f'method {method.name!r}: `name` must hold letters or digits, others than those of '
+                f'the methods before it{others}'
+            )
+        seen[folder] = method.name
+    if reference not in seen.values():
+        raise ValueError(f'`reference` must be one of {list(seen.values())}, got {reference!r}')
+
+
+def _check_seeds_matter(comparison: Comparison) -> None:
+    for method in comparison.methods:
+        texts = [method.config, method.checkpoint, *method.options.values()]
+        if len(comparison.seeds) > 1 and not any(SEED in text for text in texts):
+            raise ValueError(
+                f'method {method.name!r}: with several seeds `checkpoint` must hold {SEED!r} (or '
+                f'`config`, or an option), got {method.checkpoint!r}: all seeds would be the same'
+            )
+
+
+def _check_files(comparison: Comparison) -> None:
+    missing: dict[str, str] = {}  # path to the method that names it first
+    for method in comparison.methods:
+        for seed in comparison.seeds:
+            one = method.of_seed(seed)
+            for path in (one.config, one.checkpoint):
+                if not Path(path).is_file():
+                    missing.setdefault(path, method.name)
+    if missing:
+        lines = [f'  {path} (method {name!r})' for path, name in missing.items()]
+        raise FileNotFoundError('\n'.join([f'{len(missing)} files are missing:', *lines]))

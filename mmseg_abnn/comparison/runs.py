@@ -1,0 +1,174 @@
+"""The test of one method with one seed, by tools/test.py in a process of its own."""
+
+import argparse
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from ..apis import add_common_arguments, load_config
+from ..models.segmentors import MonteCarloSegmentor
+from .methods import Method
+
+METRICS_FILE = 'metrics.json'
+STAMP_FILE = 'compare_stamp.json'
+SCORES_OF_LOGITS = ('msp', 'entropy', 'max_logit', 'energy')
+SCORES_OF_DRAWS = ('expected_entropy', 'mutual_information', 'variation_ratio')
+
+
+@dataclass(frozen=True)
+class Run:
+    """A test that is ready to run.
+
+    Attributes:
+        method: The method with the seed filled in.
+        seed: The seed.
+        work_dir: Where the test writes.
+        arguments: Of tools/test.py.
+        cfg: The config that these arguments give.
+        prefix: What the metric puts in front of its names.
+    """
+
+    method: Method
+    seed: int
+    work_dir: Path
+    arguments: tuple[str, ...]
+    cfg: Config
+    prefix: str
+
+
+def plan_run(method: Method, seed: int, out: Path) -> Run:
+    """Prepare a test and check what its config tells.
+
+    Args:
+        method: A method as the list has it.
+        seed: The seed to fill in.
+        out: The folder of the comparison; the test will write to ``<method>/<seed>`` in it.
+
+    Raises:
+        ValueError: If the config has no ``UncertaintyMetric``, or its model no such score.
+    """
+    method, work_dir = method.of_seed(seed), out / method.folder / str(seed)
+    options = [f'{key}={text}' for key, text in method.options.items()]
+    paths = [method.config, method.checkpoint, '--work-dir', str(work_dir)]
+    where = f'method {method.name!r}'
+    try:
+        cfg = read_config([*paths, *(['--cfg-options', *options] if options else [])])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'{where}: {method.config}: {error}') from error
+    evaluators: Any = cfg.get('test_evaluator') or []
+    several = isinstance(evaluators, (list, tuple))
+    metrics = list(evaluators) if several else [evaluators]
+    places = [i for i, metric in enumerate(metrics) if metric.get('type') == 'UncertaintyMetric']
+    if len(places) != 1:
+        raise ValueError(
+            f'{where}: `test_evaluator` of {method.config} must hold one UncertaintyMetric, got '
+            f'{[metric.get("type") for metric in metrics]}'
+        )
+    allowed = available_scores(cfg)
+    unknown = [score for score in method.scores if allowed is not None and score not in allowed]
+    if unknown:
+        raise ValueError(
+            f'{where}: the `scores` of {cfg.model.type} are {list(allowed or ())}, got {unknown}'
+        )
+    key = f'test_evaluator.{places[0]}.scores' if several else 'test_evaluator.scores'
+    arguments = (*paths, '--cfg-options', *options, f'{key}=[{",".join(method.scores)}]')
+    cfg.merge_from_dict({key: list(method.scores)})
+    prefix = metrics[places[0]].get('prefix')
+    return Run(method, seed, work_dir, arguments, cfg, f'{prefix}/' if prefix else '')
+
+
+def read_config(arguments: Sequence[str]) -> Config:
+    """Return the config that arguments give, as tools/test.py reads them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    add_common_arguments(parser)
+    args = parser.parse_args(arguments)
+    cfg = load_config(args)
+    cfg.load_from = args.checkpoint
+    return cfg
+
+
+def available_scores(cfg: Config) -> tuple[str, ...] | None:
+    """Return the scores that a config's model has; None if that cannot be told.
+
+    Models of other packages may give maps of their own.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    kind = cfg.model.type
+    model = kind if isinstance(kind, type) else MODELS.get(kind)
+    if isinstance(model, type) and issubclass(model, MonteCarloSegmentor):
+        return (*SCORES_OF_LOGITS, *SCORES_OF_DRAWS)
+    of_mmseg = isinstance(model, type) and model.__module__.startswith('mmseg.')
+    return SCORES_OF_LOGITS if of_mmseg else None
+
+
+def finished_metrics(run: Run) -> dict[str, float] | None:
+    """Return the numbers of a test that was finished before with the same inputs, or None."""
+    try:
+        stamp = json.loads((run.work_dir / STAMP_FILE).read_text(encoding='utf-8'))
+        metrics = json.loads((run.work_dir / METRICS_FILE).read_text(encoding='utf-8'))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return _without_prefix(metrics, run.prefix) if stamp == _stamp(run) else None
+
+
+def carry_out(run: Run, tool: Path) -> dict[str, float]:
+    """Test in a new process, with its output shown.
+
+    Args:
+        run: The test.
+        tool: The file tools/test.py.
+
+    Returns:
+        The numbers of ``UncertaintyMetric``.
+
+    Raises:
+        RuntimeError: If the test fails.
+    """
+    run.work_dir.mkdir(parents=True, exist_ok=True)
+    path = run.work_dir / STAMP_FILE
+    path.unlink(missing_ok=True)  # from now on the numbers may be those of another test
+    stamp = _stamp(run)
+    print(f'$ python {shlex.join([str(tool), *run.arguments])}', flush=True)
+    code = subprocess.run([sys.executable, str(tool), *run.arguments], check=False).returncode
+    if code:
+        raise RuntimeError(
+            f'the test of method {run.method.name!r} with seed {run.seed} failed with exit status '
+            f'{code}: see above'
+        )
+    partial = path.with_suffix('.part')
+    partial.write_text(json.dumps(stamp, indent=2), encoding='utf-8')
+    os.replace(partial, path)
+    metrics = json.loads((run.work_dir / METRICS_FILE).read_text(encoding='utf-8'))
+    return _without_prefix(metrics, run.prefix)
+
+
+def _stamp(run: Run) -> dict[str, Any]:
+    """Describe what the numbers depend on."""
+    checkpoint = os.stat(run.method.checkpoint)
+    settings = json.dumps(run.cfg.to_dict(), sort_keys=True, default=str)
+    return {
+        'arguments': list(run.arguments),
+        'config': hashlib.sha256(settings.encode()).hexdigest(),
+        'checkpoint': {'bytes': checkpoint.st_size, 'modified': checkpoint.st_mtime_ns},
+    }
+
+
+def _without_prefix(metrics: Mapping[str, float], prefix: str) -> dict[str, float]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in metrics.items()
+        if name.startswith(prefix)
+    }
