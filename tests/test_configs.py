@@ -1,5 +1,6 @@
 """Every config of the repository: it is read, written down, built, and inherited from elsewhere."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,16 @@ from mmseg.registry import DATASETS, MODELS
 from tool_runner import ROOT
 
 from mmseg_abnn import convert_to_abnn
-from mmseg_abnn.apis import expand_abnn_section
+from mmseg_abnn.apis import enable_tta, expand_abnn_section
 from mmseg_abnn.datasets.preparation import BDD_ANOMALY, MUAD, STREET_HAZARDS, prepare
 from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
 
+DATASETS_PAGE = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / 'configs').rglob('*.py')
-    # `compare` holds lists of methods
-    if not {'_base_', 'compare'}.intersection(path.parts)
+    # `compare` and `ablation` hold lists of methods and variants
+    if not {'_base_', 'ablation', 'compare'}.intersection(path.parts)
 )
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (BDD_ANOMALY, MUAD, STREET_HAZARDS)}
 NUM_GPUS = 4
@@ -130,11 +132,54 @@ def test_datasets(config, data, monkeypatch):
         for item in dataset:
             label = item['data_samples'].gt_sem_seg.data
             assert tuple(label.shape) == (1, 64, 128)  # as stored, whatever the network sees
+            seen = (512, 1024) if name == 'muad' else (64, 128)
+            assert tuple(item['inputs'].shape[1:]) == seen
             ids |= set(label.unique().tolist())
             assert item['data_samples'].split in dataset_splits(cfg)
     assert 254 in ids
     assert ids - {254, 255} <= set(range(NUM_CLASSES[name]))
     assert len(ids - {254, 255}) > 4
+
+
+@pytest.mark.parametrize('config', BASES)
+def test_training_ignores_ood_pixels(config, data, monkeypatch):
+    """Had the training images some, as those of other protocols do."""
+    monkeypatch.chdir(data)
+    cfg = complete(ROOT / config)
+    test = cfg.test_dataloader.dataset
+    with_ood = test.datasets[1] if 'datasets' in test else test
+    kept = DATASETS.build(with_ood)
+    assert any(254 in item['data_samples'].gt_sem_seg.data for item in kept)
+    pipeline = [
+        transform
+        for transform in cfg.train_dataloader.dataset.pipeline
+        if transform.type not in ('RandomResize', 'RandomCrop')
+    ]
+    for item in DATASETS.build({**with_ood, 'pipeline': pipeline}):
+        assert 254 not in item['data_samples'].gt_sem_seg.data
+
+
+def test_augmented_tests_see_images_of_the_same_size(data, monkeypatch):
+    monkeypatch.chdir(data)
+    cfg = complete(ROOT / 'configs/abnn/deeplabv3plus_muad.py')
+    enable_tta(cfg)
+    views = DATASETS.build(cfg.test_dataloader.dataset)[0]
+    assert [tuple(image.shape) for image in views['inputs']] == [(3, 512, 1024)] * 2
+    assert views['data_samples'][0].gt_sem_seg.shape == (64, 128)
+
+
+def test_another_protocol_as_the_documentation_shows_it(data, monkeypatch):
+    (code,) = re.findall(r'```python\n(# my_muad.*?)```', DATASETS_PAGE, flags=re.DOTALL)
+    config = data / 'my_muad_challenge.py'
+    config.write_text(code.replace("'configs/", f"'{ROOT}/configs/"))
+    monkeypatch.chdir(data)
+    cfg = complete(config)
+    assert MODELS.build({**cfg.model, 'pretrained': None}).num_classes == 16
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        dataset = DATASETS.build(loader.dataset)
+        assert len(dataset.metainfo['classes']) == 16
+        for part in getattr(dataset, 'datasets', [dataset]):
+            assert part.get_data_info(0)['label_map'][16] == 254
 
 
 def dataset_splits(cfg):

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, build_runner, enable_tta, load_config
+from mmseg_abnn.apis import add_common_arguments, build_test_runner, enable_tta, load_config
 
 METRICS_FILE = 'metrics.json'
 REPORT_FOLDER = 'report'
@@ -65,13 +65,12 @@ def main() -> None:
     """Test."""
     args = parse_args()
     cfg = load_config(args)
-    cfg.load_from = args.checkpoint
     if args.show or args.show_dir:
         enable_pictures(cfg, args)
     if args.tta:
         enable_tta(cfg)
     direct_output(cfg, args.out)
-    runner = build_runner(cfg)
+    runner = build_test_runner(cfg, args.checkpoint)
     metrics = runner.test()
     if is_main_process():
         # to TensorBoard, WandB and whatever else the config's visualizer writes to

@@ -3,13 +3,14 @@
 from .abnn_section import ABNNSettings, expand_abnn_section
 from .cli import add_common_arguments, load_config
 from .members import train_members
-from .runner import build_runner, enable_amp, enable_tta, load_runner
+from .runner import build_runner, build_test_runner, enable_amp, enable_tta, load_runner
 from .train import train
 
 __all__ = [
     'ABNNSettings',
     'add_common_arguments',
     'build_runner',
+    'build_test_runner',
     'enable_amp',
     'enable_tta',
     'expand_abnn_section',

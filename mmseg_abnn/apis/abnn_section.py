@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from inspect import signature
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmseg.registry import MODELS
 
 from ..conversion import DEFAULT_ALPHA, DEFAULT_NOISE_SHAPE, Alpha, check_conversion_arguments
 from ..models.losses.class_weights import Eta, check_eta
@@ -72,10 +74,12 @@ def expand_abnn_section(cfg: Config) -> None:
 
     The segmentor becomes its Monte-Carlo form, each cross-entropy an ``ABNNLoss`` of the same
     weight and class weights (other losses stay), the schedule a short fine-tuning, and the
-    conversion hook is added. Data, evaluation and everything else stay as they are.
+    conversion hook is added. Data, evaluation and everything else stay as they are. Schedule means
+    ``train_cfg``, ``param_scheduler`` and the optimizer; checkpoints are written four times.
 
     Args:
         cfg: The complete config of a segmentor, with ``abnn=dict(...)``, see :class:`ABNNSettings`.
+            ``abnn=None`` is no section: it takes that of a base config away.
 
     Raises:
         ValueError: If the section holds an unknown or unusable setting, the config is an ABNN's
@@ -84,7 +88,10 @@ def expand_abnn_section(cfg: Config) -> None:
     """
     if SECTION not in cfg:
         return
-    settings = _read(cfg.pop(SECTION))
+    section = cfg.pop(SECTION)
+    if section is None:
+        return
+    settings = _read(section)
     if 'num_members' in cfg or 'ABNNConversionHook' in _types(cfg.get('custom_hooks') or []):
         raise ValueError(
             f"the config has a section `{SECTION}` and is an ABNN's without it (`num_members`, "
@@ -131,15 +138,21 @@ def _expand_model(model: ConfigDict, settings: ABNNSettings) -> None:
             'convert another network by convert_to_abnn'
         )
     model.type = _SEGMENTORS[segmentor]
-    model.test_cfg = ConfigDict(
-        model.get('test_cfg') or {}, num_samples=settings.num_samples, seed=settings.seed
-    )
-    changed = sum(
-        _expand_losses(head, settings.eta)
-        for name in _HEADS
-        for head in _dicts(model.get(name))
-        if 'loss_decode' in head
-    )
+    test_cfg = model.get('test_cfg') or {}
+    twice = [name for name in ('num_samples', 'seed') if name in test_cfg]
+    if twice:
+        raise ValueError(
+            f'`model.test_cfg` sets {twice}, which belong into the section `{SECTION}`'
+        )
+    model.test_cfg = ConfigDict(test_cfg, num_samples=settings.num_samples, seed=settings.seed)
+    changed = 0
+    for name in _HEADS:
+        _write_default_losses(model.get(name))
+        changed += sum(
+            _expand_losses(head, name, settings.eta)
+            for head in _dicts(model.get(name))
+            if 'loss_decode' in head
+        )
     if not changed:
         raise ValueError(
             f'`{SECTION}` replaces the CrossEntropyLoss of the heads by ABNNLoss, but no '
@@ -147,7 +160,7 @@ def _expand_model(model: ConfigDict, settings: ABNNSettings) -> None:
         )
 
 
-def _dicts(part: Any) -> Iterator[ConfigDict]:
+def _dicts(part: Any) -> Iterator[dict[str, Any]]:
     """Yield a part of the config and all dicts in it."""
     if isinstance(part, dict):
         yield part
@@ -157,22 +170,40 @@ def _dicts(part: Any) -> Iterator[ConfigDict]:
             yield from _dicts(item)
 
 
-def _expand_losses(head: ConfigDict, eta: Eta) -> int:
+def _write_default_losses(heads: Any) -> None:
+    """Give each head that names no loss the one that its class has by default."""
+    for head in heads if isinstance(heads, (list, tuple)) else [heads]:
+        if isinstance(head, dict) and 'loss_decode' not in head:
+            kind = head.get('type')
+            found = kind if isinstance(kind, type) else MODELS.get(kind)
+            defaults = (
+                signature(cls.__init__).parameters.get('loss_decode')
+                for cls in getattr(found, '__mro__', ())
+            )
+            default = next((p.default for p in defaults if p is not None), None)
+            if isinstance(default, Mapping):
+                head['loss_decode'] = ConfigDict(default)
+
+
+def _expand_losses(head: dict[str, Any], where: str, eta: Eta) -> int:
     """Replace the cross-entropies of a head; return how many there were."""
-    losses = head.loss_decode
+    losses = head['loss_decode']
     several = isinstance(losses, (list, tuple))
-    expanded = [_expand_loss(loss, eta) for loss in (losses if several else [losses])]
-    head.loss_decode = expanded if several else expanded[0]
+    expanded = [_expand_loss(loss, where, eta) for loss in (losses if several else [losses])]
+    head['loss_decode'] = expanded if several else expanded[0]
     return _types(expanded).count('ABNNLoss')
 
 
-def _expand_loss(loss: ConfigDict, eta: Eta) -> ConfigDict:
+def _expand_loss(loss: ConfigDict, where: str, eta: Eta) -> ConfigDict:
     if _name(loss) != 'CrossEntropyLoss':
         return loss
     for name in ('use_sigmoid', 'use_mask'):
+        if loss.get(name) and where == 'auxiliary_head':
+            return loss  # of no class, such as that of STDC's boundaries
         if loss.get(name):
             raise ValueError(
-                f'`{SECTION}` needs a softmax over classes, but a loss has {name}=True'
+                f'`{SECTION}` needs a softmax over classes, but a loss of `model.{where}` has '
+                f'{name}=True'
             )
     kept = {name: loss[name] for name in ('loss_weight', 'class_weight') if name in loss}
     return ConfigDict(type='ABNNLoss', eta=eta, **kept)
@@ -199,7 +230,13 @@ def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
     cfg.train_cfg = dict(
         type='IterBasedTrainLoop', max_iters=settings.max_iters, val_interval=settings.max_iters
     )
-    # a base that was trained by epochs
     checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint')
-    if checkpoint is not None and checkpoint.get('by_epoch', True):
-        checkpoint.update(by_epoch=False, interval=settings.max_iters)
+    if checkpoint is not None:
+        by_epoch, interval = checkpoint.get('by_epoch', True), checkpoint.get('interval', -1)
+        quarter = max(1, settings.max_iters // 4)
+        # what the base has is too seldom for a short training, or counts epochs
+        checkpoint.update(
+            by_epoch=False,
+            interval=min(interval, quarter) if interval > 0 and not by_epoch else quarter,
+        )
+        checkpoint.setdefault('max_keep_ckpts', 1)

@@ -6,10 +6,25 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from ..engine.hooks import WeightsCheckHook
+
 
 def build_runner(cfg: Config) -> Runner:
     """Build the Runner that ``cfg`` asks for."""
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def build_test_runner(cfg: Config, checkpoint: str) -> Runner:
+    """Build a Runner that tests a checkpoint, and refuses one that does not fit the model.
+
+    Args:
+        cfg: A complete config with ``work_dir``.
+        checkpoint: The network's checkpoint, or an ABNN's with its members.
+    """
+    cfg.load_from = checkpoint
+    runner = build_runner(cfg)
+    runner.register_hook(WeightsCheckHook())
+    return runner
 
 
 def load_runner(cfg: Config, checkpoint: str) -> Runner:
@@ -18,9 +33,13 @@ def load_runner(cfg: Config, checkpoint: str) -> Runner:
     Args:
         cfg: A complete config with ``work_dir``.
         checkpoint: The network's checkpoint, or an ABNN's with its members.
+
+    Raises:
+        ValueError: If the checkpoint does not fit the model, or several processes were started.
     """
-    cfg.load_from = checkpoint
-    runner = build_runner(cfg)
+    if cfg.get('launcher', 'none') != 'none':
+        raise ValueError(f'this runs in one process, got `launcher`={cfg.launcher!r}')
+    runner = build_test_runner(cfg, checkpoint)
     runner.call_hook('before_run')
     runner.load_or_resume()
     runner.model.eval()

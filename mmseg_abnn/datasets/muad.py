@@ -85,7 +85,7 @@ class MUADDataset(OODSegDataset):
     def __init__(
         self,
         *,
-        data_root: str,
+        data_root: str | None,
         split: str,
         protocol: str = 'paper',
         ann_file: str = '',
@@ -93,7 +93,7 @@ class MUADDataset(OODSegDataset):
         **kwargs: Any,
     ) -> None:
         chosen = choose_protocol(PROTOCOLS, protocol)
-        folder = find_split(Path(data_root), self.check_split(split))
+        folder = find_split(Path(data_root or '.'), self.check_split(split))
         super().__init__(
             split=split,
             stored_label_map=chosen.label_map(tuple(STORED_IDS)),

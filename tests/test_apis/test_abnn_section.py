@@ -123,7 +123,66 @@ def test_a_cascade_and_a_schedule_in_epochs():
     expand_abnn_section(cfg)
     assert cfg.model.type == 'MCCascadeEncoderDecoder'
     assert [head.loss_decode.type for head in cfg.model.decode_head] == ['ABNNLoss'] * 2
-    assert cfg.default_hooks.checkpoint == dict(type='CheckpointHook', by_epoch=False, interval=9)
+    assert cfg.default_hooks.checkpoint == dict(
+        type='CheckpointHook', by_epoch=False, interval=2, max_keep_ckpts=1
+    )
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'expected'),
+    [
+        (dict(interval=16000, by_epoch=False), dict(interval=1000, max_keep_ckpts=1)),
+        (dict(interval=300, by_epoch=False, max_keep_ckpts=3), dict(interval=300)),
+        (dict(interval=1, by_epoch=True), dict(interval=1000, max_keep_ckpts=1)),
+        (dict(interval=-1, by_epoch=False), dict(interval=1000, max_keep_ckpts=1)),
+    ],
+)
+def test_there_are_checkpoints_to_resume_from(checkpoint, expected):
+    cfg = segmentor(default_hooks=dict(checkpoint=dict(type='CheckpointHook', **checkpoint)))
+    expand_abnn_section(cfg)
+    assert cfg.default_hooks.checkpoint == {
+        'type': 'CheckpointHook',
+        **checkpoint,
+        'by_epoch': False,
+        **expected,
+    }
+
+
+def test_heads_without_a_loss_have_the_default_of_their_class():
+    cfg = segmentor()
+    for head in (cfg.model.decode_head, cfg.model.auxiliary_head[0]):
+        del head.loss_decode
+    cfg.model.auxiliary_head.append(dict(type='LightHamHead', loss_decode=dict(type='DiceLoss')))
+    expand_abnn_section(cfg)
+    eta = dict(type='sparse', weight=0.5)
+    expected = dict(type='ABNNLoss', eta=eta, loss_weight=1.0)
+    assert cfg.model.decode_head.loss_decode == expected
+    first, second = cfg.model.auxiliary_head
+    assert first.loss_decode == expected
+    assert second['loss_decode'] == dict(type='DiceLoss')
+
+
+def test_sigmoid_losses_of_auxiliary_heads_stay(tmp_path):
+    config = tmp_path / 'stdc.py'
+    config.write_text(
+        "_base_ = 'mmseg::stdc/stdc1_4xb12-80k_cityscapes-512x1024.py'\nabnn = dict()"
+    )
+    before = [head.loss_decode for head in Config.fromfile(config).model.auxiliary_head]
+    model = load(config).model
+    assert [head.loss_decode.type for head in model.auxiliary_head[:2]] == ['ABNNLoss'] * 2
+    boundaries = model.auxiliary_head[2].loss_decode
+    assert boundaries == before[2]
+    assert boundaries[0].use_sigmoid is True
+    assert model.decode_head.loss_decode.type == 'ABNNLoss'
+
+
+def test_the_section_can_be_taken_away(tmp_path):
+    (tmp_path / 'abnn.py').write_text("model = dict(type='EncoderDecoder')\nabnn = dict(alpha=0.2)")
+    (tmp_path / 'plain.py').write_text("_base_ = 'abnn.py'\nabnn = None")
+    cfg = load(tmp_path / 'plain.py')
+    assert cfg.model.type == 'EncoderDecoder'
+    assert 'abnn' not in cfg
+    assert 'num_members' not in cfg
 
 
 def test_the_base_file_states_the_defaults():
@@ -199,12 +258,16 @@ def test_configs_that_cannot_become_an_abnn():
     with pytest.raises(ValueError, match="an ABNN's without it"):
         expand_abnn_section(segmentor(custom_hooks=[dict(type='ABNNConversionHook')]))
     cfg = segmentor()
+    cfg.model.test_cfg.seed = 1
+    with pytest.raises(ValueError, match=r"`model.test_cfg` sets \['seed'\], which belong"):
+        expand_abnn_section(cfg)
+    cfg = segmentor()
     cfg.model.type = 'Depther'
     with pytest.raises(ValueError, match=r"`model.type` to be one of .*got 'Depther'"):
         expand_abnn_section(cfg)
     cfg = segmentor()
     cfg.model.decode_head.loss_decode.use_sigmoid = True
-    with pytest.raises(ValueError, match='a loss has use_sigmoid=True'):
+    with pytest.raises(ValueError, match=r'a loss of `model\.decode_head` has use_sigmoid=True'):
         expand_abnn_section(cfg)
     cfg = segmentor()
     cfg.model = dict(type='EncoderDecoder', decode_head=dict(type='MaskFormerHead'))

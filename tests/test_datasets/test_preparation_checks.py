@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -177,3 +178,34 @@ def test_the_list_of_broken_files_goes_when_they_are_mended(tmp_path, five):
         (five / LABEL.format(f'{number:06d}')).write_bytes(label(1))
     prepare(benchmark, [five], five)
     assert not (five / 'broken.txt').exists()
+
+
+@pytest.mark.parametrize('packed', [True, False])
+def test_a_mended_source_replaces_what_was_broken(tmp_path, five, packed):
+    def source(files):
+        shutil.rmtree(five)  # other files, not the same ones with another content
+        folder = write_tree(five, files)
+        return write_archive(tmp_path / 'a.tar.gz', files) if packed else folder
+
+    files, benchmark, out = read_tree(five), published(MUAD, train=5), tmp_path / 'out'
+    with pytest.raises(ValueError, match='4 pair'):
+        prepare(benchmark, [source(files)], out)
+    for number in range(1, 5):
+        before = files[IMAGE.format(f'{number:06d}')]
+        # of the same size: no size tells that the file is another one
+        files[IMAGE.format(f'{number:06d}')] = image(9).ljust(len(before), b'\0')
+        files[LABEL.format(f'{number:06d}')] = label(1)
+    prepare(benchmark, [source(files)], out)
+    found = read_tree(out)
+    assert {path: found[path] for path in files} == files
+
+
+def test_files_of_the_user_are_never_removed(tmp_path, five):
+    before = read_tree(five)
+    linked = tmp_path / 'linked'
+    linked.mkdir()
+    (linked / 'train').symlink_to(five / 'train')
+    for sources, out in (([five], five), ([five, linked], linked), ([five], tmp_path / 'out')):
+        with pytest.raises(ValueError, match='4 pair'):
+            prepare(published(MUAD, train=5), sources, out)
+        assert {path: read_tree(five)[path] for path in before} == before

@@ -163,6 +163,33 @@ def test_damaged_archives_are_named(tmp_path, suffix):
     assert not (tmp_path / 'out').exists()
 
 
+def test_a_flipped_bit_in_a_compressed_tar_is_noticed(tmp_path):
+    """Where the damage still unpacks, only the checksum at the end tells."""
+    path = tmp_path / 'a.tar.gz'
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode='w') as archive:
+        for name, content in street_hazards().items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    # stored, not deflated: the flipped bit changes one byte of an image and nothing else
+    data = bytearray(gzip.compress(file.getvalue(), compresslevel=0))
+    image = next(content for name, content in street_hazards().items() if name.endswith('.png'))
+    data[data.index(image) + len(image) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r'a\.tar\.gz is damaged, cut off or not readable: CRC'):
+        prepare_street_hazards(tmp_path / 'out', path, dry_run=True)
+
+
+def test_a_tar_that_is_cut_between_two_files_is_noticed(tmp_path):
+    path = write_archive(tmp_path / 'a.tar', street_hazards())
+    with tarfile.open(path) as archive:
+        last = archive.getmembers()[-1]
+    path.write_bytes(path.read_bytes()[: last.offset])
+    with pytest.raises(ValueError, match='ends without the mark that ends a tar'):
+        prepare_street_hazards(tmp_path / 'out', path, dry_run=True)
+
+
 def test_damage_inside_a_zip_is_named_and_leaves_no_half_file(tmp_path):
     files = street_hazards()
     path = write_archive(tmp_path / 'a.zip', files)

@@ -68,6 +68,20 @@ def test_errors():
         net(torch.ones(2, 2))
 
 
+def test_dropout_of_the_auxiliary_head_only_is_an_error():
+    test_cfg = dict(mode='whole', draws='dropout', num_samples=1)
+    model = build_segmentor(type='MCEncoderDecoder', test_cfg=test_cfg)
+    model.decode_head.dropout = None
+    with pytest.raises(RuntimeError, match=r'nothing was dropped: .*\(auxiliary_head.dropout\)'):
+        predict(model, torch.randn(1, 3, 32, 48))
+
+
+def test_all_is_dropped():
+    net = nn.Sequential(nn.Dropout(1.0)).eval()
+    with hold_dropout(net, Draw(0)):
+        assert torch.equal(net(torch.ones(2, 3)), torch.zeros(2, 3))
+
+
 def predict(model, x):
     meta = dict(ori_shape=(32, 48), img_shape=(32, 48), pad_shape=(32, 48))
     with torch.no_grad():
@@ -114,6 +128,7 @@ def test_temperature():
     [
         (dict(draws='bnl'), r"`test_cfg.draws` must be one of \('noise', 'dropout'\), got 'bnl'"),
         (dict(temperature=0), '`test_cfg.temperature` must be a number > 0, got 0'),
+        (dict(temperature=True), '`test_cfg.temperature` must be a number > 0, got True'),
         (dict(temperature='warm'), "`test_cfg.temperature` must be a number > 0, got 'warm'"),
         (dict(temperature=float('nan')), 'must be a number > 0, got nan'),
     ],

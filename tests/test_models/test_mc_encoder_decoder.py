@@ -246,6 +246,27 @@ def test_the_base_network_counts_as_one_member(x):
         torch.testing.assert_close(got.uncertainty.expected_entropy[0], expected)
 
 
+def test_labels_of_the_network_itself(x):
+    test_cfg = dict(mode='whole', num_samples=2)
+    model = build(alpha=0.8, test_cfg={**test_cfg, 'labels_from': 'base'})
+    drawn = build(alpha=0.8, test_cfg=test_cfg)
+    for network in (model, drawn):
+        network.set_members([perturbed(network, 0), perturbed(network, 1)])
+    plain = predict(build_segmentor(), x, samples(2, ori_shape=(64, 96)))
+    mean = predict(drawn, x, samples(2, ori_shape=(64, 96)))
+    found = predict(model, x, samples(2, ori_shape=(64, 96)))
+    for got, base, other in zip(found, plain, mean, strict=True):
+        assert torch.equal(got.pred_sem_seg.data, base.pred_sem_seg.data)
+        assert not torch.equal(got.pred_sem_seg.data, other.pred_sem_seg.data)
+        assert torch.equal(got.seg_logits.data, other.seg_logits.data)
+        for name, values in other.uncertainty.items():
+            assert torch.equal(got.uncertainty.get(name), values)
+    with pytest.raises(ValueError, match=r"needs `test_cfg\.labels_from` to be 'mean'"):
+        predict(MCSegTTAModel(model).module, x, samples(2, ori_shape=(64, 96)))
+    with pytest.raises(ValueError, match=r"`test_cfg\.labels_from` must be one of .*got 'mode'"):
+        build(test_cfg={**test_cfg, 'labels_from': 'mode'})
+
+
 def test_a_draw_for_each_image_depends_on_its_path_only(x):
     model = build(test_cfg=dict(mode='whole', num_samples=2, draw_per_image=True))
 

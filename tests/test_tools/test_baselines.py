@@ -27,18 +27,54 @@ def plain(base, data, tmp_path_factory):
     return measure(BASE_CONFIG, base, data, tmp_path_factory.mktemp('plain'))
 
 
-def test_temperature_scaling(base, data, plain, tmp_path):
-    arguments = (BASE_CONFIG, base, '--work-dir', tmp_path / 'fit', '--pixels', 4000)
-    fit = succeeded(run_tool('misc/fit_temperature.py', *arguments, options=data_options(data)))
-    losses = re.search(r'pixels: ([\d.]+), with .*: ([\d.]+)', fit.stdout).groups()
-    before, after = map(float, losses)
-    name, value = re.search(r'(model.test_cfg.temperature)=([\d.]+)', fit.stdout).groups()
+def fit(checkpoint, data, work_dir):
+    arguments = (BASE_CONFIG, checkpoint, '--work-dir', work_dir, '--pixels', 4000)
+    return run_tool('misc/fit_temperature.py', *arguments, options=data_options(data))
+
+
+@pytest.fixture(scope='module')
+def trained(data, tmp_path_factory):
+    """Train a network until it tells classes apart; return its checkpoint."""
+    work_dir = tmp_path_factory.mktemp('trained')
+    options = {**data_options(data), 'train_cfg.max_iters': 40, 'train_cfg.val_interval': 40}
+    options['default_hooks.checkpoint.interval'] = 40
+    succeeded(run_tool('train.py', BASE_CONFIG, '--work-dir', work_dir, options=options))
+    return work_dir / 'iter_40.pth'
+
+
+def test_temperature_scaling(trained, data, tmp_path):
+    fitted = succeeded(fit(trained, data, tmp_path / 'fit')).stdout
+    before, after = map(float, re.search(r'pixels: ([\d.]+), with .*: ([\d.]+)', fitted).groups())
+    name, value = re.search(r'(model.test_cfg.temperature)=([\d.]+)', fitted).groups()
     assert float(value) > 0
     assert after <= before
-    scaled = measure(config('temperature_scaling'), base, data, tmp_path, **{name: 0.25})
-    # the labels stay (but for ties: the network is hardly trained), the confidence does not
-    assert scaled['mIoU'] == pytest.approx(plain['mIoU'], abs=0.1)
+    plain = measure(BASE_CONFIG, trained, data, tmp_path / 'plain')
+    options = {name: float(value) / 4}
+    scaled = measure(config('temperature_scaling'), trained, data, tmp_path / 'scaled', **options)
+    # the labels stay, the confidence does not
+    assert scaled['mIoU'] == pytest.approx(plain['mIoU'], abs=0.01)
     assert scaled['ECE'] != pytest.approx(plain['ECE'], abs=1e-3)
+
+
+def test_no_temperature_helps_a_network_that_is_always_wrong(trained, data, tmp_path):
+    checkpoint = read_checkpoint(trained)
+    for name, tensor in checkpoint['state_dict'].items():
+        if name.startswith('decode_head.conv_seg'):
+            tensor.neg_()
+    torch.save({'state_dict': checkpoint['state_dict']}, tmp_path / 'wrong.pth')
+    result = fit(tmp_path / 'wrong.pth', data, tmp_path / 'fit')
+    assert result.returncode != 0
+    assert 'no T from 0.001 to 1000 is best' in result.stderr
+
+
+@pytest.mark.parametrize('tool', ['test.py', 'misc/fit_temperature.py'])
+def test_the_checkpoint_of_another_network_is_refused(base, data, tmp_path, tool):
+    options = {**data_options(data), 'model.decode_head.channels': 8}
+    arguments = (BASE_CONFIG, base, '--work-dir', tmp_path)
+    result = run_tool(tool, *arguments, options=options)
+    assert result.returncode != 0
+    assert 'the checkpoint does not fit the model' in result.stderr
+    assert 'decode_head.conv_seg.weight: (9, 16, 1, 1) instead of (9, 8, 1, 1)' in result.stderr
 
 
 def test_mc_dropout(base, data, plain, tmp_path):

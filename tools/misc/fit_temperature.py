@@ -16,7 +16,11 @@ from torch import Tensor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, load_config, load_runner
-from mmseg_abnn.evaluation.functional import fit_temperature, negative_log_likelihood
+from mmseg_abnn.evaluation.functional import (
+    TEMPERATURE_LIMITS,
+    fit_temperature,
+    negative_log_likelihood,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,15 +78,27 @@ def main() -> None:
             samples = runner.model.val_step(batch)
         for sample in samples:
             labels = sample.gt_sem_seg.data[0].to(sample.seg_logits.data.device)
+            if labels.shape != sample.seg_logits.data.shape[1:]:
+                raise ValueError(
+                    f'{sample.img_path}: the label is of shape {tuple(labels.shape)}, the '
+                    f'prediction of {tuple(sample.seg_logits.data.shape[1:])}'
+                )
             number = max(1, args.pixels // images)
             found.append(choose(sample.seg_logits.data, labels, number, seed=len(found)))
             bar.update()
     logits, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
+    if not len(labels):
+        raise ValueError('no image of `val_dataloader` has a labelled in-distribution pixel')
     temperature = fit_temperature(logits, labels)
     before, after = (
         float(negative_log_likelihood(logits / t, labels, dim=1).mean()) for t in (1, temperature)
     )
     print(f'\nNLL of {len(labels):,} pixels: {before:.4f}, with T = {temperature:.4f}: {after:.4f}')
+    if temperature in TEMPERATURE_LIMITS:
+        raise ValueError(
+            f'no T from {TEMPERATURE_LIMITS[0]} to {TEMPERATURE_LIMITS[1]:.0f} is best: all '
+            'predictions are right, or they are no better than chance'
+        )
     print(f'model.test_cfg.temperature={temperature:.6g}')
 
 

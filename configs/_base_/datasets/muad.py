@@ -16,11 +16,24 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 # 1024x512 goes in, as in that experiment; what comes out is measured at the size of the labels
+resize = dict(type='Resize', scale=(1024, 512), keep_ratio=True)
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(1024, 512), keep_ratio=True),
+    resize,
     _base_.load_annotations,
     _base_.pack_inputs,
+]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [resize],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [_base_.load_annotations],
+            [_base_.pack_inputs],
+        ],
+    ),
 ]
 test_set = dict(**dataset, pipeline=test_pipeline, test_mode=True)
 train_dataloader = dict(

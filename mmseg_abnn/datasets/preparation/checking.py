@@ -95,9 +95,10 @@ def settle_broken(plan: Plan, wrong: list[CheckedPair], skip_broken: bool) -> No
             part.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
     new = [pair for pair in wrong if not pair.aside]
     if new and not skip_broken:
-        for pair in new:  # made from another file: once that is mended, it is to be made anew
-            if plan.entries[pair.label].converted:
-                (plan.out / pair.label).unlink(missing_ok=True)
+        for pair in new:  # once the source is mended, they are to be made anew
+            for target in (pair.image, pair.label):
+                if not plan.is_in_place(target):
+                    (plan.out / target).unlink(missing_ok=True)
         raise ValueError(
             f'{len(new)} pair(s) are broken, all are listed in {listed} (--skip-broken sets them '
             f'aside): {first_few(sorted(describe_broken(pair) for pair in new))}'

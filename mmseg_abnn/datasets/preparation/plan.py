@@ -87,6 +87,11 @@ class Plan:
         """Return how many pairs of a split earlier runs set aside."""
         return sum(name == split.name for name, _ in self.aside)
 
+    def is_in_place(self, target: str) -> bool:
+        """Tell whether a target is its own source, not made from another file."""
+        original = self.entries[target].original
+        return original is not None and original.resolve() == (self.out / target).resolve()
+
     def _is_there(self, target: str) -> bool:
         path, entry = self.out / target, self.entries[target]
         if not path.is_file():

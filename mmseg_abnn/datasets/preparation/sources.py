@@ -21,6 +21,7 @@ _CHUNK = 1 << 20
 # not in the type stubs
 _InvalidHeader: type[Exception] = tarfile.InvalidHeaderError  # type: ignore[attr-defined]
 _TruncatedHeader: type[Exception] = tarfile.TruncatedHeaderError  # type: ignore[attr-defined]
+_EmptyHeader: type[Exception] = tarfile.EmptyHeaderError  # type: ignore[attr-defined]
 _NO_FILE = 'is a link, a folder or something else that is no regular file'
 _DAMAGE = (
     tarfile.TarError,
@@ -133,6 +134,9 @@ class TarArchive(Source):
         with _damage_named(self.path), self._open() as archive:
             for info in archive:
                 yield Member(info.name, info.size, None if info.isfile() else _NO_FILE)
+            # the checksum of compressed data stands at their very end
+            while archive.fileobj is not None and archive.fileobj.read(_CHUNK):
+                pass
 
     def contents(self, wanted: Collection[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Read some of the files."""
@@ -151,7 +155,7 @@ class TarArchive(Source):
 
 
 class _StrictTarInfo(tarfile.TarInfo):
-    """A header that raises ReadError where tarfile takes a broken one for the archive's end."""
+    """A header that raises ReadError where tarfile takes a broken or missing one for the end."""
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _StrictTarInfo:
@@ -159,6 +163,8 @@ class _StrictTarInfo(tarfile.TarInfo):
             return super().fromtarfile(tarfile_)
         except (_InvalidHeader, _TruncatedHeader) as error:
             raise tarfile.ReadError(str(error)) from error
+        except _EmptyHeader as error:
+            raise tarfile.ReadError('it ends without the mark that ends a tar') from error
 
 
 class ZipArchive(Source):

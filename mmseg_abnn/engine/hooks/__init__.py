@@ -1,6 +1,7 @@
 """Hooks of the Runner."""
 
-from .abnn_conversion_hook import ABNNConversionHook, check_weights_arrive
+from .abnn_conversion_hook import ABNNConversionHook
 from .uncertainty_visualization_hook import UncertaintyVisualizationHook
+from .weights_check_hook import WeightsCheckHook
 
-__all__ = ['ABNNConversionHook', 'UncertaintyVisualizationHook', 'check_weights_arrive']
+__all__ = ['ABNNConversionHook', 'UncertaintyVisualizationHook', 'WeightsCheckHook']

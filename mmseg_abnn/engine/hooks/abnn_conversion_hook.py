@@ -1,4 +1,4 @@
-"""Converting the Runner's model, and checking that the trained weights really arrived."""
+"""Converting the Runner's model to an ABNN, and what its training needs."""
 
 import gc
 import hashlib
@@ -13,48 +13,16 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
-from ...checkpoint import network_state
 from ...conversion import Alpha, check_conversion_arguments, convert_to_abnn
 from ...members import noise_facts
+from ...models.layers import bayesian_layers
 from ...models.losses import ABNNLoss
 from ...models.segmentors import MonteCarloSegmentor
 from ...models.wrappers import unwrapped
 from ..member_losses import abnn_losses, draw_etas, loss_state, restore_etas, set_prior
+from .weights_check_hook import check_weights_arrive
 
 _STATE = 'abnn'  # the hook's own entry in a checkpoint
-
-
-def check_weights_arrive(model: nn.Module, checkpoint: dict[str, Any]) -> None:
-    """Raise ValueError if a checkpoint does not hold exactly the weights that ``model`` needs.
-
-    Args:
-        model: The network to be loaded.
-        checkpoint: A checkpoint's dictionary.
-    """
-    needed = {n: t.shape for n, t in model.state_dict().items()}
-    given = {n: t.shape for n, t in network_state(checkpoint).items()}
-    # checkpoints of PyTorch before 0.4.1 have no such counters, and nothing reads them
-    missing = [n for n in needed if n not in given and not n.endswith('num_batches_tracked')]
-    unexpected = [n for n in given if n not in needed]
-    misshapen = [
-        f'{n}: {tuple(given[n])} instead of {tuple(needed[n])}'
-        for n in needed
-        if n in given and needed[n] != given[n]
-    ]
-    problems = [
-        f'{len(names)} of {total} {what} (first: {", ".join(names[:3])})'
-        for names, total, what in (
-            (missing, len(needed), 'weights of the model are missing from it'),
-            (unexpected, len(given), 'of its weights are unknown to the model'),
-            (misshapen, len(needed), 'weights have another shape'),
-        )
-        if names
-    ]
-    if problems:
-        raise ValueError(
-            'the checkpoint does not fit the model, so an ABNN made from it would not start from '
-            f'trained weights: {"; ".join(problems)}'
-        )
 
 
 def _seed_of(seed: int, rank: int, iteration: int) -> int:
@@ -258,7 +226,11 @@ class ABNNConversionHook(Hook):
         if not self._weights_loaded:
             raise ValueError('no checkpoint was loaded: there is no trained network to test')
         if isinstance(model, MonteCarloSegmentor) and len(model.members) == 0:
+            noisy = any(layer.alpha for layer in bayesian_layers(model).values())
             runner.logger.warning(
                 'The checkpoint holds no members: the noise is drawn around its one set of weights '
                 '(M = 1)'
+                if noisy or model.draws == 'dropout'
+                else 'The checkpoint holds no members and alpha is 0: this tests one deterministic '
+                'network, no ensemble'
             )

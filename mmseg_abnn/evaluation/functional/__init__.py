@@ -29,10 +29,11 @@ from .proper_scores import brier_score, negative_log_likelihood
 from .scores import energy, max_logit, msp, predictive_entropy, top_probability, variation_ratio
 from .segmentation import confusion_matrix, mean_iou, per_class_iou
 from .selective import RiskCoverageCurve, aurc, aurc_bounds, risk_coverage_curve
-from .temperature import fit_temperature
+from .temperature import TEMPERATURE_LIMITS, fit_temperature
 
 __all__ = [
     'FPR_RULES',
+    'TEMPERATURE_LIMITS',
     'BestF1',
     'DetectionMetrics',
     'PrecisionRecallCurve',

@@ -6,15 +6,16 @@ import math
 
 from ._arrays import Array, as_tensor
 
-_LIMIT = math.log(1000.0)
+TEMPERATURE_LIMITS = (0.001, 1000.0)
+"""Between which temperatures are sought."""
 
 
 def fit_temperature(logits: Array, labels: Array) -> float:
     """Return T > 0 that minimizes the mean of ``-log softmax(logits / T)[label]``.
 
     Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017). The
-    mean is convex in 1 / T, so the minimum is unique. T is sought between 1/1000 and 1000, where
-    it ends if the labels ask for more (all predictions right, or no better than chance).
+    mean is convex in 1 / T, so the minimum is unique. T is sought within ``TEMPERATURE_LIMITS``,
+    and is one of them if the labels ask for more (all predictions right, or no better than chance).
 
     Args:
         logits: Of shape (pixels, classes), finite.
@@ -44,11 +45,12 @@ def fit_temperature(logits: Array, labels: Array) -> float:
         expected = (p * values).sum(dim=1)
         return float((expected - values.gather(1, classes[:, None])[:, 0]).mean())
 
-    low, high = -_LIMIT, _LIMIT
+    coldest, hottest = TEMPERATURE_LIMITS
+    low, high = -math.log(hottest), -math.log(coldest)
     if slope(low) >= 0:
-        return math.exp(-low)
+        return hottest
     if slope(high) <= 0:
-        return math.exp(-high)
+        return coldest
     while high - low > 1e-9:  # about 34 halvings
         middle = (low + high) / 2
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)

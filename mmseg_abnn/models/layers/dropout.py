@@ -40,7 +40,8 @@ def hold_dropout(model: nn.Module, draw: Draw | Sequence[Draw]) -> Iterator[None
         draw: Which units are dropped: one draw for all samples, or one for each.
 
     Raises:
-        RuntimeError: If there is no such layer.
+        RuntimeError: If there is no such layer, or none took part in what was computed (that of
+            an auxiliary head does not).
     """
     layers = dropout_layers(unwrapped(model))
     if not layers:
@@ -49,14 +50,28 @@ def hold_dropout(model: nn.Module, draw: Draw | Sequence[Draw]) -> Iterator[None
             'give its heads a `dropout_ratio` above 0 (and train them with it)'
         )
     draws = [draw] if isinstance(draw, Draw) else draw
+    used: set[str] = set()
     with ExitStack() as stack:
         for name, layer in layers.items():
-            hook = partial(_drop, HeldNoise(draws, name))
+            hook = partial(_drop, name, HeldNoise(draws, name), used)
             stack.callback(layer.register_forward_hook(hook).remove)
         yield
+    if not used:
+        raise RuntimeError(
+            f'nothing was dropped: the dropout layers with p > 0 ({", ".join(layers)}) are no part '
+            'of the prediction'
+        )
 
 
-def _drop(held: HeldNoise, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+def _drop(
+    name: str,
+    held: HeldNoise,
+    used: set[str],
+    layer: nn.Module,
+    inputs: tuple[Tensor, ...],
+    output: Tensor,
+) -> Tensor:
+    used.add(name)
     if layer.training:
         raise RuntimeError('dropout is held in training mode: call `model.eval()` before')
     shape = tuple(output.shape[1:])
@@ -66,4 +81,4 @@ def _drop(held: HeldNoise, layer: nn.Module, inputs: tuple[Tensor, ...], output:
     # a standard normal number lies below this quantile with probability p
     threshold = torch.special.ndtri(torch.tensor(p, dtype=torch.float64)).item()
     kept = held.sample(shape, output) >= threshold
-    return output * kept / (1 - p)
+    return output * kept / (1 - p) if p < 1 else torch.zeros_like(output)

@@ -21,26 +21,32 @@ _SETTINGS: dict[str, Any] = {
     'draw_per_image': False,
     'draws': 'noise',
     'temperature': 1.0,
+    'labels_from': 'mean',
 }
-_DRAWS = ('noise', 'dropout')
+_CHOICES = {'draws': ('noise', 'dropout'), 'labels_from': ('mean', 'base')}
 # decode heads of MMSegmentation whose `seg_logits` are sums of masks weighted by class
 _NO_LOGITS = ('MaskFormerHead', 'Mask2FormerHead')
 
 
-def store_prediction(sample: SegDataSample, mean: RunningPrediction) -> None:
+def store_prediction(
+    sample: SegDataSample, mean: RunningPrediction, labels: Tensor | None = None
+) -> None:
     """Put a mean prediction and its uncertainty into a data sample.
 
     Args:
-        sample: Gets ``seg_logits`` = log(mean p), ``pred_sem_seg`` (its argmax) and
-            ``uncertainty`` with the maps of :meth:`RunningPrediction.uncertainty`.
+        sample: Gets ``seg_logits`` = log(mean p), ``pred_sem_seg`` and ``uncertainty`` with the
+            maps of :meth:`RunningPrediction.uncertainty`.
         mean: The sums over all draws.
+        labels: The label map of shape (1, H, W); None takes the argmax of ``seg_logits``.
     """
     seg_logits = mean.log_mean()
+    if labels is None:
+        labels = seg_logits.argmax(dim=0, keepdim=True)
     maps = {name: values[None] for name, values in mean.uncertainty().items()}
     sample.set_data(
         {
             'seg_logits': PixelData(data=seg_logits),
-            'pred_sem_seg': PixelData(data=seg_logits.argmax(dim=0, keepdim=True)),
+            'pred_sem_seg': PixelData(data=labels),
             'uncertainty': PixelData(**maps),
         }
     )
@@ -63,7 +69,10 @@ class MonteCarloSegmentor:
     - ``draws``: ``'noise'`` of the Bayesian layers (default), or ``'dropout'``, which keeps the
       network's dropout on (MC-Dropout, Gal and Ghahramani, ICML 2016) and its noise off;
     - ``temperature``: T > 0, by which the logits of each draw are divided (temperature scaling,
-      Guo et al., ICML 2017; default 1).
+      Guo et al., ICML 2017; default 1);
+    - ``labels_from``: ``'mean'``, the label map is the argmax of the mean (default), or ``'base'``:
+      it is that of the network itself, without members and noise, for one more pass. That map does
+      not change by the conversion; probabilities and uncertainty stay those of the draws.
 
     The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a
     config), or from its ``norm_cfg``; without them prediction raises. Until :meth:`set_members` is
@@ -99,10 +108,14 @@ class MonteCarloSegmentor:
         for key in ('include_base', 'draw_per_image'):
             if not isinstance(settings[key], bool):
                 raise ValueError(f'`test_cfg.{key}` must be True or False, got {settings[key]!r}')
-        if settings['draws'] not in _DRAWS:
-            raise ValueError(f'`test_cfg.draws` must be one of {_DRAWS}, got {settings["draws"]!r}')
+        for key, choices in _CHOICES.items():
+            if settings[key] not in choices:
+                raise ValueError(
+                    f'`test_cfg.{key}` must be one of {choices}, got {settings[key]!r}'
+                )
         temperature = settings['temperature']
-        if not isinstance(temperature, (int, float)) or not 0 < temperature < math.inf:
+        number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
+        if not number or not 0 < temperature < math.inf:
             raise ValueError(f'`test_cfg.temperature` must be a number > 0, got {temperature!r}')
         self.num_samples = int(settings['num_samples'])
         self.noise_seed = int(settings['seed'])
@@ -110,6 +123,7 @@ class MonteCarloSegmentor:
         self.draw_per_image = bool(settings['draw_per_image'])
         self.draws = str(settings['draws'])
         self.temperature = float(temperature)
+        self.labels_from = str(settings['labels_from'])
         self.members = nn.ModuleList()
         self._memory = DrawMemory()
 
@@ -180,14 +194,15 @@ class MonteCarloSegmentor:
             data_samples: Their meta information and labels, or None.
 
         Returns:
-            Data samples with ``seg_logits`` = log(mean p) of shape (C, H, W), ``pred_sem_seg`` =
-            its argmax, and ``uncertainty`` with the maps of
+            Data samples with ``seg_logits`` = log(mean p) of shape (C, H, W), ``pred_sem_seg`` (as
+            ``labels_from`` says), and ``uncertainty`` with the maps of
             :meth:`RunningPrediction.uncertainty`.
 
         Raises:
             RuntimeError: If the network holds no Bayesian layer, or no dropout where that is what
                 is drawn.
-            ValueError: If a draw is wanted for each image and an image has no path.
+            ValueError: If a draw is wanted for each image and an image has no path, or a test is
+                augmented and ``labels_from`` is ``'base'``.
         """
         running = [RunningPrediction() for _ in range(inputs.shape[0])]
         samples = data_samples or [SegDataSample() for _ in running]
@@ -199,11 +214,24 @@ class MonteCarloSegmentor:
                 drawn = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
             for image, sample in zip(running, drawn, strict=True):
                 image.add(sample.seg_logits.data / self.temperature, weight)
-        for image, sample in zip(running, samples, strict=True):
-            store_prediction(sample, image)
+        labels = self._base_labels(inputs, data_samples)
+        for image, sample, own in zip(running, samples, labels, strict=True):
+            store_prediction(sample, image, own)
             if self.keep_votes:
                 sample.votes = PixelData(data=image.votes())
         return samples
+
+    def _base_labels(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None
+    ) -> Sequence[Tensor | None]:
+        """Return the label map of each image if they are those of the network itself."""
+        if self.labels_from == 'mean':
+            return [None] * inputs.shape[0]
+        if self.keep_votes:
+            raise ValueError("test-time augmentation needs `test_cfg.labels_from` to be 'mean'")
+        with noise_off(cast(nn.Module, self)):
+            samples = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
+        return [sample.pred_sem_seg.data for sample in samples]
 
     @staticmethod
     def _without_results(samples: list[SegDataSample] | None) -> list[SegDataSample] | None:
