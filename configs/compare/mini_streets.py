@@ -1,15 +1,24 @@
-# What tools/analysis_tools/compare.py compares on MiniStreets. Made for each seed by
-#   python tools/train.py configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py \
-#       --work-dir work_dirs/compare/$SEED/base --cfg-options randomness.seed=$SEED
-#   python tools/train.py configs/abnn/deeplabv3plus_mini_streets.py \
-#       --work-dir work_dirs/compare/$SEED/abnn --cfg-options \
-#       load_from=work_dirs/compare/$SEED/base/iter_700.pth randomness.seed=$((1000 * SEED))
+# What tools/analysis_tools/compare.py compares on MiniStreets. Made for each SEED in 0, 1, 2 by
+#   BASE=configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py; DIR=work_dirs/compare
+#   for N in $SEED 1$SEED 2$SEED; do
+#     python tools/train.py $BASE --work-dir $DIR/$N/base --cfg-options randomness.seed=$N
+#   done
+#   python tools/train.py configs/abnn/deeplabv3plus_mini_streets.py --work-dir $DIR/$SEED/abnn \
+#       --cfg-options load_from=$DIR/$SEED/base/iter_700.pth randomness.seed=$((1000 * SEED))
+#   python tools/train.py configs/abnn/deeplabv3plus_mini_streets.py --work-dir $DIR/$SEED/control \
+#       --cfg-options load_from=$DIR/$SEED/base/iter_700.pth randomness.seed=$((1000 * SEED)) \
+#       abnn.alpha=0
+#   python tools/misc/fit_temperature.py $BASE $DIR/$SEED/base/iter_700.pth \
+#       --work-dir $DIR/$SEED/fit --out $DIR/$SEED/temperature.py
+#   python tools/misc/merge_networks.py $DIR/$SEED/base/iter_700.pth $DIR/1$SEED/base/iter_700.pth \
+#       $DIR/2$SEED/base/iter_700.pth --out $DIR/$SEED/ensemble.pth
 # (member m is trained from randomness.seed + m: no two members of all seeds share theirs)
 title = 'MiniStreets'
 seeds = [0, 1, 2]
 reference = 'deterministic'  # costs are relative to this method's
-_base = 'work_dirs/compare/{seed}/base'
-_abnn = 'work_dirs/compare/{seed}/abnn'
+_dir = 'work_dirs/compare/{seed}'
+_base = f'{_dir}/base'
+_scores = ['msp', 'entropy', 'mutual_information']
 methods = [
     dict(
         name='deterministic',
@@ -19,12 +28,42 @@ methods = [
         trained_in=[_base],
     ),
     dict(
+        name='temperature scaling',
+        config=f'{_dir}/temperature.py',
+        checkpoint=f'{_base}/iter_700.pth',
+        scores=['msp', 'entropy'],
+        trained_in=[_base],
+    ),
+    dict(
+        name='MC-Dropout',
+        config='configs/mc_dropout/deeplabv3plus_mini_streets.py',
+        checkpoint=f'{_base}/iter_700.pth',
+        scores=_scores,
+        trained_in=[_base],
+        options={'model.test_cfg.seed': '{seed}'},
+    ),
+    dict(
+        name='Deep Ensembles',
+        config='configs/deep_ensembles/deeplabv3plus_mini_streets.py',
+        checkpoint=f'{_dir}/ensemble.pth',
+        scores=_scores,
+        trained_in=[_base, 'work_dirs/compare/1{seed}/base', 'work_dirs/compare/2{seed}/base'],
+    ),
+    dict(
+        name='control: no noise',
+        config='configs/abnn/deeplabv3plus_mini_streets.py',
+        checkpoint=f'{_dir}/control/abnn.pth',
+        scores=_scores,
+        trained_in=[_base, f'{_dir}/control'],
+        options={'abnn.alpha': 0.0, 'abnn.num_samples': 1},
+    ),
+    dict(
         name='ABNN',
         config='configs/abnn/deeplabv3plus_mini_streets.py',
-        checkpoint=f'{_abnn}/abnn.pth',
-        scores=['msp', 'entropy', 'mutual_information'],
+        checkpoint=f'{_dir}/abnn/abnn.pth',
+        scores=_scores,
         # its own training and that of the network it starts from
-        trained_in=[_base, _abnn],
+        trained_in=[_base, f'{_dir}/abnn'],
         options={'abnn.seed': '{seed}'},
     ),
 ]

@@ -29,6 +29,7 @@ def plain(base, data, tmp_path_factory):
 
 def fit(checkpoint, data, work_dir):
     arguments = (BASE_CONFIG, checkpoint, '--work-dir', work_dir, '--pixels', 4000)
+    arguments += ('--out', work_dir / 'temperature.py')
     return run_tool('misc/fit_temperature.py', *arguments, options=data_options(data))
 
 
@@ -54,6 +55,12 @@ def test_temperature_scaling(trained, data, tmp_path):
     # the labels stay, the confidence does not
     assert scaled['mIoU'] == pytest.approx(plain['mIoU'], abs=0.01)
     assert scaled['ECE'] != pytest.approx(plain['ECE'], abs=1e-3)
+    # the same by the option, and by the config that was written
+    option = measure(
+        config('temperature_scaling'), trained, data, tmp_path / 'option', **{name: value}
+    )
+    written = measure(tmp_path / 'fit/temperature.py', trained, data, tmp_path / 'written')
+    assert written == pytest.approx(option, rel=1e-3)
 
 
 def test_no_temperature_helps_a_network_that_is_always_wrong(trained, data, tmp_path):

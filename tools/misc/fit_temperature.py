@@ -4,9 +4,12 @@ Prints T, and the option that tests the network with it:
 
     python tools/test.py configs/temperature_scaling/... CHECKPOINT --cfg-options \
         model.test_cfg.temperature=T
+
+--out writes a config that has T in it.
 """
 
 import argparse
+import os
 
 import numpy as np
 import torch
@@ -34,6 +37,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--pixels', type=int, default=2**20, help='about how many pixels of the set are used'
     )
+    parser.add_argument('--out', help='the config file to write: CONFIG with this temperature')
     args = parser.parse_args()
     if args.pixels < 1:
         parser.error(f'--pixels must be at least 1, got {args.pixels}')
@@ -56,6 +60,19 @@ def choose(logits: Tensor, labels: Tensor, number: int, seed: int) -> tuple[Tens
     generator = np.random.default_rng(seed)
     chosen = torch.from_numpy(generator.permutation(places)[:number]).to(logits.device)
     return logits.flatten(1)[:, chosen].T.cpu(), labels.flatten()[chosen].cpu()
+
+
+def write_config(path: str, config: str, temperature: float) -> None:
+    """Write a config that inherits from ``config`` and predicts with the temperature."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(
+            f'_base_ = {os.path.abspath(config)!r}\n'
+            "model = dict(type='MCEncoderDecoder', "
+            f'test_cfg=dict(num_samples=1, temperature={temperature!r}))\n'
+            "custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]\n"
+        )
+    print(f'Written: {path}')
 
 
 def main() -> None:
@@ -100,6 +117,8 @@ def main() -> None:
             'predictions are right, or they are no better than chance'
         )
     print(f'model.test_cfg.temperature={temperature:.6g}')
+    if args.out:
+        write_config(args.out, args.config, temperature)
 
 
 if __name__ == '__main__':
