@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable
 
 from mmengine.config import Config, DictAction
 
@@ -30,13 +31,20 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config, expand its section ``abnn`` and apply the common flags to it."""
+def load_config(
+    args: argparse.Namespace, read: Callable[[str], Config] = Config.fromfile
+) -> Config:
+    """Read the config, expand its section ``abnn`` and apply the common flags to it.
+
+    Args:
+        args: Of a parser with a ``config`` and :func:`add_common_arguments`.
+        read: Reads the file.
+    """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     use_safe_loading()
     if not os.path.isfile(args.config):
         raise FileNotFoundError(f'there is no config file {args.config}')
-    cfg = Config.fromfile(args.config)
+    cfg = read(args.config)
     options = args.cfg_options or {}
     section = {key: value for key, value in options.items() if key.partition('.')[0] == SECTION}
     cfg.merge_from_dict(section)

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field, replace
 SEED = '{seed}'
 
 
+def fill_seed(text: str, seed: int) -> str:
+    """Return a text with ``{seed}`` filled in."""
+    return text.replace(SEED, str(seed))
+
+
 @dataclass(frozen=True)
 class Method:
     """One method of a list, see :mod:`mmseg_abnn.comparison.reading`.
@@ -34,16 +39,12 @@ class Method:
 
     def of_seed(self, seed: int) -> 'Method':
         """Return the method with ``{seed}`` filled in everywhere."""
-
-        def fill(text: str) -> str:
-            return text.replace(SEED, str(seed))
-
         return replace(
             self,
-            config=fill(self.config),
-            checkpoint=fill(self.checkpoint),
-            trained_in=tuple(map(fill, self.trained_in)),
-            options={key: fill(text) for key, text in self.options.items()},
+            config=fill_seed(self.config, seed),
+            checkpoint=fill_seed(self.checkpoint, seed),
+            trained_in=tuple(fill_seed(path, seed) for path in self.trained_in),
+            options={key: fill_seed(text, seed) for key, text in self.options.items()},
         )
 
 

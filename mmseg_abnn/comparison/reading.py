@@ -45,13 +45,11 @@ def read_comparison(path: str, seeds: Sequence[int] | None = None) -> Comparison
             message names all of them.
         ValueError: If a setting is missing, unknown or unusable.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'there is no list {path}')
-    content = {k: v for k, v in Config.fromfile(path).to_dict().items() if not k.startswith('_')}
-    _check_keys('the list', content, required=_KEYS, allowed=_KEYS)
+    content = read_list(path, required=_KEYS, allowed=_KEYS)
     if seeds is not None:
         content['seeds'] = list(seeds)
-    _check_title_and_seeds(content['title'], content['seeds'])
+    check_text('the list', 'title', content['title'])
+    check_seeds(content['seeds'])
     if not isinstance(content['methods'], (list, tuple)) or not content['methods']:
         raise ValueError(f'`methods` must be a list of dicts, got {content["methods"]!r}')
     methods = tuple(_read_method(entry, i) for i, entry in enumerate(content['methods']))
@@ -91,9 +89,29 @@ def option_text(value: Any) -> str:
     return text
 
 
-def _check_keys(
+def read_list(path: str, required: Sequence[str], allowed: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of a list, but for names that begin with an underscore.
+
+    Args:
+        path: The config file.
+        required: Settings that it must hold.
+        allowed: All settings that it may hold.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a setting is missing or unknown.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no list {path}')
+    content = {k: v for k, v in Config.fromfile(path).to_dict().items() if not k.startswith('_')}
+    check_keys('the list', content, required, allowed)
+    return content
+
+
+def check_keys(
     where: str, entry: Mapping[str, Any], required: Sequence[str], allowed: Sequence[str]
 ) -> None:
+    """Raise ValueError if settings are unknown or missing."""
     unknown = sorted(set(entry) - set(allowed))
     if unknown:
         raise ValueError(f'{where} may hold {list(allowed)}, got {unknown}')
@@ -102,9 +120,36 @@ def _check_keys(
         raise ValueError(f'{where} must hold {list(required)}, got no {missing}')
 
 
-def _check_title_and_seeds(title: Any, seeds: Any) -> None:
-    if not isinstance(title, str) or not title:
-        raise ValueError(f'`title` must be a text, got {title!r}')
+def check_text(where: str, key: str, value: Any) -> None:
+    """Raise ValueError if a setting is no text, or an empty one."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f'{where}: `{key}` must be a text, got {value!r}')
+
+
+def check_texts(where: str, key: str, values: Any) -> None:
+    """Raise ValueError if a setting is no list of different texts."""
+    if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
+        raise ValueError(f'{where}: `{key}` must be a list of texts, got {values!r}')
+    if len(set(values)) < len(values):
+        raise ValueError(f'{where}: `{key}` must not hold a text twice, got {values!r}')
+
+
+def read_options(where: str, key: str, options: Any) -> dict[str, str]:
+    """Return options as ``--cfg-options`` takes them.
+
+    Raises:
+        ValueError: If they are no dict, or the command line cannot say one of them.
+    """
+    if not isinstance(options, Mapping):
+        raise ValueError(f'{where}: `{key}` must be a dict, got {options!r}')
+    try:
+        return {name: option_text(value) for name, value in options.items()}
+    except ValueError as error:
+        raise ValueError(f'{where}: an option {error}') from error
+
+
+def check_seeds(seeds: Any) -> None:
+    """Raise ValueError if seeds are no list of different numbers >= 0."""
     usable = isinstance(seeds, (list, tuple)) and all(type(s) is int and s >= 0 for s in seeds)
     if not usable or not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f'`seeds` must be a list of different ints >= 0, got {seeds!r}')
@@ -114,32 +159,21 @@ def _read_method(entry: Any, index: int) -> Method:
     if not isinstance(entry, Mapping):
         raise ValueError(f'`methods[{index}]` must be a dict, got {entry!r}')
     where = f'method {entry["name"]!r}' if 'name' in entry else f'`methods[{index}]`'
-    _check_keys(where, entry, required=_OF_METHOD, allowed=(*_OF_METHOD, *_OPTIONAL))
+    check_keys(where, entry, required=_OF_METHOD, allowed=(*_OF_METHOD, *_OPTIONAL))
     for key in ('name', 'config', 'checkpoint'):
-        if not isinstance(entry[key], str) or not entry[key]:
-            raise ValueError(f'{where}: `{key}` must be a text, got {entry[key]!r}')
+        check_text(where, key, entry[key])
     lists = {key: entry.get(key, ()) for key in ('scores', 'trained_in')}
     for key, values in lists.items():
-        if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
-            raise ValueError(f'{where}: `{key}` must be a list of texts, got {values!r}')
-        if len(set(values)) < len(values):
-            raise ValueError(f'{where}: `{key}` must not hold a text twice, got {values!r}')
+        check_texts(where, key, values)
     if not lists['scores']:
         raise ValueError(f'{where}: `scores` must hold at least one score')
-    options = entry.get('options', {})
-    if not isinstance(options, Mapping):
-        raise ValueError(f'{where}: `options` must be a dict, got {options!r}')
-    try:
-        texts = {key: option_text(value) for key, value in options.items()}
-    except ValueError as error:
-        raise ValueError(f'{where}: an option {error}') from error
     return Method(
         entry['name'],
         entry['config'],
         entry['checkpoint'],
         tuple(lists['scores']),
         tuple(lists['trained_in']),
-        texts,
+        read_options(where, 'options', entry.get('options', {})),
     )
 
 

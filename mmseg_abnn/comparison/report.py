@@ -52,7 +52,7 @@ def write_comparison(
         'rows': [asdict(row) for row in rows],
         'notes': notes,
     }
-    text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
+    text = json.dumps(without_nan(content), indent=2, allow_nan=False)
     (folder / 'compare.json').write_text(f'{text}\n', encoding='utf-8')
     (folder / 'compare.csv').write_text(csv_table(rows), encoding='utf-8')
     parts = [f'# {comparison.title}', markdown_tables(rows), explain(comparison, times)]
@@ -100,10 +100,10 @@ def cost_points(comparison: Comparison, rows: Sequence[Row]) -> list[CostPoint]:
     return points
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """Replace what JSON cannot say by None, and keys by texts."""
     if isinstance(value, Mapping):
-        return {str(key): _without_nan(item) for key, item in value.items()}
+        return {str(key): without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,13 +1,11 @@
 """The test of one method with one seed, by tools/test.py in a process of its own."""
 
 import argparse
-import hashlib
 import json
-import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from mmseg.registry import MODELS
 from ..apis import add_common_arguments, load_config
 from ..models.segmentors import MonteCarloSegmentor
 from .methods import Method
+from .stamps import Stamp, make_stamp, read_stamp, write_stamp
 
 METRICS_FILE = 'metrics.json'
 STAMP_FILE = 'compare_stamp.json'
@@ -47,23 +46,31 @@ class Run:
     prefix: str
 
 
-def plan_run(method: Method, seed: int, out: Path) -> Run:
+def plan_run(
+    method: Method,
+    seed: int,
+    out: Path,
+    folder: str | None = None,
+    read: Callable[[str], Config] = Config.fromfile,
+) -> Run:
     """Prepare a test and check what its config tells.
 
     Args:
         method: A method as the list has it.
         seed: The seed to fill in.
-        out: The folder of the comparison; the test will write to ``<method>/<seed>`` in it.
+        out: The folder of the comparison; the test will write to ``<folder>/<seed>`` in it.
+        folder: The method's name by default.
+        read: Reads a config file.
 
     Raises:
         ValueError: If the config has no ``UncertaintyMetric``, or its model no such score.
     """
-    method, work_dir = method.of_seed(seed), out / method.folder / str(seed)
+    method, work_dir = method.of_seed(seed), out / (folder or method.folder) / str(seed)
     options = [f'{key}={text}' for key, text in method.options.items()]
     paths = [method.config, method.checkpoint, '--work-dir', str(work_dir)]
     where = f'method {method.name!r}'
     try:
-        cfg = read_config([*paths, *(['--cfg-options', *options] if options else [])])
+        cfg = read_config([*paths, *(['--cfg-options', *options] if options else [])], read)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f'{where}: {method.config}: {error}') from error
     evaluators: Any = cfg.get('test_evaluator') or []
@@ -88,14 +95,21 @@ def plan_run(method: Method, seed: int, out: Path) -> Run:
     return Run(method, seed, work_dir, arguments, cfg, f'{prefix}/' if prefix else '')
 
 
-def read_config(arguments: Sequence[str]) -> Config:
-    """Return the config that arguments give, as tools/test.py reads them."""
+def read_config(
+    arguments: Sequence[str], read: Callable[[str], Config] = Config.fromfile
+) -> Config:
+    """Return the config that arguments give, as tools/test.py reads them.
+
+    Args:
+        arguments: The command line.
+        read: Reads a config file.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     add_common_arguments(parser)
     args = parser.parse_args(arguments)
-    cfg = load_config(args)
+    cfg = load_config(args, read)
     cfg.load_from = args.checkpoint
     return cfg
 
@@ -117,11 +131,11 @@ def available_scores(cfg: Config) -> tuple[str, ...] | None:
 def finished_metrics(run: Run) -> dict[str, float] | None:
     """Return the numbers of a test that was finished before with the same inputs, or None."""
     try:
-        stamp = json.loads((run.work_dir / STAMP_FILE).read_text(encoding='utf-8'))
         metrics = json.loads((run.work_dir / METRICS_FILE).read_text(encoding='utf-8'))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return _without_prefix(metrics, run.prefix) if stamp == _stamp(run) else None
+    finished = read_stamp(run.work_dir / STAMP_FILE) == _stamp(run)
+    return _without_prefix(metrics, run.prefix) if finished else None
 
 
 def carry_out(run: Run, tool: Path) -> dict[str, float]:
@@ -141,29 +155,31 @@ def carry_out(run: Run, tool: Path) -> dict[str, float]:
     path = run.work_dir / STAMP_FILE
     path.unlink(missing_ok=True)  # from now on the numbers may be those of another test
     stamp = _stamp(run)
-    print(f'$ python {shlex.join([str(tool), *run.arguments])}', flush=True)
-    code = subprocess.run([sys.executable, str(tool), *run.arguments], check=False).returncode
-    if code:
-        raise RuntimeError(
-            f'the test of method {run.method.name!r} with seed {run.seed} failed with exit status '
-            f'{code}: see above'
-        )
-    partial = path.with_suffix('.part')
-    partial.write_text(json.dumps(stamp, indent=2), encoding='utf-8')
-    os.replace(partial, path)
+    call_tool(tool, run.arguments, f'the test of method {run.method.name!r} with seed {run.seed}')
+    write_stamp(path, stamp)
     metrics = json.loads((run.work_dir / METRICS_FILE).read_text(encoding='utf-8'))
     return _without_prefix(metrics, run.prefix)
 
 
-def _stamp(run: Run) -> dict[str, Any]:
-    """Describe what the numbers depend on."""
-    checkpoint = os.stat(run.method.checkpoint)
-    settings = json.dumps(run.cfg.to_dict(), sort_keys=True, default=str)
-    return {
-        'arguments': list(run.arguments),
-        'config': hashlib.sha256(settings.encode()).hexdigest(),
-        'checkpoint': {'bytes': checkpoint.st_size, 'modified': checkpoint.st_mtime_ns},
-    }
+def call_tool(tool: Path, arguments: Sequence[str], what: str) -> None:
+    """Run a tool in a new process, with its output shown.
+
+    Args:
+        tool: Its file.
+        arguments: Of its command line.
+        what: Says in an error what it was to do.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    print(f'$ python {shlex.join([str(tool), *arguments])}', flush=True)
+    code = subprocess.run([sys.executable, str(tool), *arguments], check=False).returncode
+    if code:
+        raise RuntimeError(f'{what} failed with exit status {code}: see above')
+
+
+def _stamp(run: Run) -> Stamp:
+    return make_stamp(run.arguments, run.cfg, run.method.checkpoint)
 
 
 def _without_prefix(metrics: Mapping[str, float], prefix: str) -> dict[str, float]:

@@ -98,15 +98,29 @@ def summarize(comparison: Comparison, measured: Mapping[str, Measured]) -> list[
 def _summarize_metrics(
     method: Method, score: str, measured: Measured
 ) -> dict[str, Estimate | None]:
-    keys = {'mIoU': 'mIoU'}
-    for pooled in ('', POOLED):
-        prefix = pooled + key_prefix(score, method.scores)
-        keys[f'{pooled}ECE'] = f'{pooled}ECE'
-        keys |= {pooled + name: prefix + name for name in DETECTION}
     return {
         name: estimate([metrics.get(key) for metrics in measured.metrics.values()])
-        for name, key in keys.items()
+        for name, key in metric_keys(score, method.scores).items()
     }
+
+
+def metric_keys(score: str, scores: Sequence[str]) -> dict[str, str]:
+    """Name the numbers that a table shows.
+
+    Args:
+        score: One of the scores.
+        scores: Those that ``UncertaintyMetric`` measured, in its order.
+
+    Returns:
+        ``mIoU``, ``ECE``, ``AUPR``, ``AUROC``, ``FPR95`` and, but for mIoU, ``pooled/...``, with
+        the name that the metric gives each of them.
+    """
+    keys = {'mIoU': 'mIoU'}
+    for pooled in ('', POOLED):
+        prefix = pooled + key_prefix(score, scores)
+        keys[f'{pooled}ECE'] = f'{pooled}ECE'
+        keys |= {pooled + name: prefix + name for name in DETECTION}
+    return keys
 
 
 def summarize_costs(

@@ -10,7 +10,7 @@ from prettytable import PrettyTable
 from .summary import POOLED, Estimate, Row
 
 UNDEFINED = '-'
-_TITLES = (('mean over images', ''), ('pooled over pixels', POOLED))
+TITLES = (('mean over images', ''), ('pooled over pixels', POOLED))
 _Values = Mapping[str, Estimate | None]
 
 
@@ -55,13 +55,6 @@ def table_columns(pooled: str = '') -> list[Column]:
     Args:
         pooled: ``''`` for means over images, ``'pooled/'`` for all pixels at once.
     """
-    metrics = [
-        Column('mIoU ↑', 'mIoU', _two_decimals),
-        Column('ECE ↓', f'{pooled}ECE', _two_decimals),
-        Column('AUPR ↑', f'{pooled}AUPR', _two_decimals),
-        Column('AUROC ↑', f'{pooled}AUROC', _two_decimals),
-        Column('FPR95 ↓', f'{pooled}FPR95', _two_decimals),
-    ]
     costs = [
         ('training time ↓', 'training_time', _ratio, _added('training_time', _ratio)),
         (
@@ -73,13 +66,28 @@ def table_columns(pooled: str = '') -> list[Column]:
         ('prediction time ↓', 'prediction_time', _ratio, lambda values: ''),
         ('storage ↓', 'storage', _megabytes, _share),
     ]
-    return metrics + [Column(*cost, of_method=True) for cost in costs]
+    return metric_columns(pooled) + [Column(*cost, of_method=True) for cost in costs]
+
+
+def metric_columns(pooled: str = '') -> list[Column]:
+    """Return the columns of what is measured, without costs.
+
+    Args:
+        pooled: As for :func:`table_columns`.
+    """
+    return [
+        Column('mIoU ↑', 'mIoU', _two_decimals),
+        Column('ECE ↓', f'{pooled}ECE', _two_decimals),
+        Column('AUPR ↑', f'{pooled}AUPR', _two_decimals),
+        Column('AUROC ↑', f'{pooled}AUROC', _two_decimals),
+        Column('FPR95 ↓', f'{pooled}FPR95', _two_decimals),
+    ]
 
 
 def text_tables(rows: Sequence[Row]) -> str:
     """Lay out the means over images, then the numbers pooled over pixels, for a terminal."""
     blocks = []
-    for title, pooled in _TITLES:
+    for title, pooled in TITLES:
         columns = table_columns(pooled)
         table = PrettyTable(_heads(columns))
         table.align = 'r'
@@ -95,7 +103,7 @@ def markdown_tables(rows: Sequence[Row]) -> str:
     Cells are equally good if their means look the same.
     """
     blocks = []
-    for title, pooled in _TITLES:
+    for title, pooled in TITLES:
         columns = table_columns(pooled)
         marks = [_best(column, rows) for column in columns]
         lines = [_heads(columns), ['---', '---', *('---:' for _ in columns)]]

@@ -1,0 +1,241 @@
+# What tools/analysis_tools/ablation.py varies on MiniStreets. Tested are images of a seed of their
+# own, so that nothing is chosen on those that are reported:
+#   python tools/dataset_converters/mini_streets.py data/mini_streets_selection --seed 1 \
+#       --train 0 --val 0 --test-id 60 --test-ood 60
+# The networks to start from are those of configs/compare/mini_streets.py, which says how they are
+# made; the noise scales of each layer are measured on the validation images of data/mini_streets.
+title = 'MiniStreets'
+config = 'configs/abnn/deeplabv3plus_mini_streets.py'
+base = 'configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
+base_checkpoint = 'work_dirs/compare/{seed}/base/iter_700.pth'
+data_root = 'data/mini_streets_selection'
+split = '60 images without and 60 with OOD objects, rendered with another seed than the test set'
+seeds = [0, 1, 2]
+scores = ['msp', 'entropy', 'mutual_information']  # the first one heads the tables
+# the members are tested together afterwards; one is trained again sooner than it is resumed
+train = {
+    'val_cfg': None,
+    'val_dataloader': None,
+    'val_evaluator': None,
+    'default_hooks.checkpoint.interval': -1,
+    'default_hooks.checkpoint.save_last': False,
+}
+
+_alphas = [0.01, 0.03, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]
+_alpha = 0.15  # the reference's
+_draws = {'abnn.num_samples': 9}  # without members as many draws as with them, M = L = 3
+
+
+def _eta(**settings: object) -> dict:
+    """Replace the whole dict."""
+    return {'abnn.eta._delete_': True, **{f'abnn.eta.{k}': v for k, v in settings.items()}}
+
+
+groups = [
+    dict(
+        name='alpha',
+        title='Noise scale, with and without fine-tuning',
+        question='How much noise is good, and what does the fine-tuning add to it?',
+        remark='',
+        axis='alpha',
+        variants=[
+            *[
+                dict(
+                    name=f'alpha = {alpha}, fine-tuned',
+                    train={'abnn.alpha': alpha},
+                    value=alpha,
+                    series='fine-tuned',
+                )
+                for alpha in _alphas
+            ],
+            *[
+                dict(
+                    name=f'alpha = {alpha}, not fine-tuned',
+                    test={'abnn.alpha': alpha, **_draws},
+                    fine_tuned=False,
+                    value=alpha,
+                    series='not fine-tuned',
+                )
+                for alpha in _alphas
+            ],
+        ],
+    ),
+    dict(
+        name='control',
+        title='Control: the same training without noise',
+        question='Does the noise make the difference, or do more training and an ensemble?',
+        remark='',
+        variants=[
+            dict(
+                name='trained and tested without noise',
+                train={'abnn.alpha': 0},
+                test={'abnn.num_samples': 1},
+            ),
+            dict(
+                name='trained without noise, tested with it',
+                train={'abnn.alpha': 0},
+                test={'abnn.alpha': _alpha},
+            ),
+            dict(name='trained with noise, tested without it', test={'abnn.alpha': 0}),
+            dict(name='not trained, tested with noise', test=_draws, fine_tuned=False),
+        ],
+    ),
+    dict(
+        name='noise_shape',
+        title='Noise per channel or per element',
+        question='Is noise on the gains (per channel) better than noise on the activations?',
+        remark='',
+        variants=[
+            dict(name='per channel', train={'abnn.noise_shape': 'channel'}),
+            dict(name='per element', train={'abnn.noise_shape': 'element'}),
+            *[
+                dict(
+                    name=f'per element, alpha = {alpha}',
+                    train={'abnn.noise_shape': 'element', 'abnn.alpha': alpha},
+                )
+                for alpha in (0.3, 0.5, 1.0)
+            ],
+        ],
+    ),
+    dict(
+        name='eta',
+        title='Class weights: families',
+        question='From which distribution should the class weights 1 + eta of a member be drawn?',
+        remark='',
+        variants=[
+            dict(name='none', train=_eta(type='sparse', weight=1.0)),
+            dict(name='sparse, weight 0.5', train=_eta(type='sparse', weight=0.5)),
+            *[
+                dict(name=f'normal, std {std}', train=_eta(type='normal', std=std))
+                for std in (0.25, 0.5, 1.0)
+            ],
+            *[
+                dict(name=f'uniform, ± {width}', train=_eta(type='uniform', low=-width, high=width))
+                for width in (0.5, 1.0)
+            ],
+        ],
+    ),
+    dict(
+        name='eta_strength',
+        title='Class weights: strength',
+        question='Which weight should the randomly chosen classes of a member have?',
+        remark='',
+        axis='weight of the chosen classes',
+        variants=[
+            dict(name=f'weight {weight}', train=_eta(type='sparse', weight=weight), value=weight)
+            for weight in (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+        ],
+    ),
+    dict(
+        name='trainable',
+        title='What is trained',
+        question='Is it enough to train the normalization layers?',
+        remark='',
+        variants=[
+            dict(name='normalization layers', train={'abnn.trainable': 'norm'}),
+            dict(name='all parameters', train={'abnn.trainable': 'all'}),
+        ],
+    ),
+    dict(
+        name='statistics',
+        title='Running statistics',
+        question='Should the fine-tuning update the running statistics? The reference fixes them.',
+        remark='',
+        variants=[
+            dict(name='updated', train={'custom_hooks.0.norm_eval': False}),
+        ],
+    ),
+    dict(
+        name='budget',
+        title='Budget',
+        question='How many iterations does the fine-tuning of a member take?',
+        remark='',
+        axis='iterations of a member',
+        variants=[
+            dict(name=f'{number} iterations', train={'abnn.max_iters': number}, value=number)
+            for number in (10, 20, 40, 80, 160)
+        ],
+    ),
+    dict(
+        name='learning_rate',
+        title='Learning rate',
+        question='Which learning rate does the fine-tuning need?',
+        remark='',
+        axis='learning rate',
+        variants=[
+            dict(name=f'rate {rate}', train={'abnn.optimizer.lr': rate}, value=rate)
+            for rate in (0.001, 0.003, 0.01, 0.03, 0.1)
+        ],
+    ),
+    dict(
+        name='place',
+        title='Where the noise is',
+        question='Which layers should be Bayesian? The others are neither noisy nor trained.',
+        remark='',
+        variants=[
+            dict(name='backbone', train={'abnn.include': ['backbone.*']}),
+            dict(name='heads', train={'abnn.include': ['decode_head.*', 'auxiliary_head.*']}),
+            dict(
+                name='early: stem, stages 1 and 2',
+                train={
+                    'abnn.include': ['backbone.stem.*', 'backbone.layer1.*', 'backbone.layer2.*']
+                },
+            ),
+            dict(
+                name='late: stages 3 and 4',
+                train={'abnn.include': ['backbone.layer3.*', 'backbone.layer4.*']},
+            ),
+            dict(name='all, scales of equal effect', equal_effect=_alpha),
+            dict(
+                name='all, scales of equal effect, not fine-tuned',
+                equal_effect=_alpha,
+                test=_draws,
+                fine_tuned=False,
+            ),
+        ],
+    ),
+    dict(
+        name='members',
+        title='Members',
+        question='How many members M are needed?',
+        remark='',
+        axis='M',
+        variants=[
+            dict(
+                name=f'M = {number}',
+                train={'abnn.num_members': 5},
+                members=number,
+                value=number,
+            )
+            for number in (1, 2, 3, 5)
+        ],
+    ),
+    dict(
+        name='draws',
+        title='Draws',
+        question='How many draws L of each member are needed?',
+        remark='',
+        axis='L',
+        variants=[
+            dict(name=f'L = {number}', test={'abnn.num_samples': number}, value=number)
+            for number in (1, 3, 10)
+        ],
+    ),
+    dict(
+        name='scores',
+        title='Scores',
+        question='Which score finds OOD objects best?',
+        remark='',
+        scores=['msp', 'entropy', 'mutual_information'],
+        variants=[dict(name='not fine-tuned', test=_draws, fine_tuned=False)],
+    ),
+    dict(
+        name='labels',
+        title='Label map',
+        question='Should the label map be that of the base network? The reference takes the draws.',
+        remark='',
+        variants=[
+            dict(name='base network', test={'model.test_cfg.labels_from': 'base'}),
+        ],
+    ),
+]
