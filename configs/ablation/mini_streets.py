@@ -222,6 +222,17 @@ groups = [
         ],
     ),
     dict(
+        name='temperature',
+        title='Temperature',
+        question='Averaging makes probabilities less certain: do sharper draws calibrate them?',
+        remark='',
+        axis='T',
+        variants=[
+            dict(name=f'T = {value}', test={'model.test_cfg.temperature': value}, value=value)
+            for value in (0.6, 0.7, 0.8, 0.9, 1.0)
+        ],
+    ),
+    dict(
         name='scores',
         title='Scores',
         question='Which score finds OOD objects best?',
