@@ -43,10 +43,40 @@ def test_types(made, kind):
     assert found == pytest.approx(fit_temperature(logits, labels), rel=1e-2)
 
 
+def test_the_temperature_of_several_draws(made):
+    """A grid search over the loss of the mean of their probabilities."""
+    logits, labels = (part[:2000] for part in made)
+    generator = np.random.default_rng(1)
+    draws = np.stack([logits + 4 * generator.standard_normal(logits.shape) for _ in range(3)])
+    for weights in (None, [1.0, 1.0, 4.0]):
+        found = fit_temperature(draws, labels, weights)
+        grid = found * np.exp(np.linspace(-1, 1, 2001))
+        losses = [
+            log_loss(
+                labels,
+                np.average([softmax(draw / t) for draw in draws], axis=0, weights=weights),
+                labels=range(5),
+            )
+            for t in grid
+        ]
+        assert grid[np.argmin(losses)] == pytest.approx(found, rel=2e-3)
+    assert fit_temperature(draws, labels) != pytest.approx(found, rel=1e-2)
+
+
+def test_one_draw_and_equal_draws(made):
+    logits, labels = (part[:500] for part in made)
+    expected = fit_temperature(logits, labels)
+    assert fit_temperature(logits[None], labels) == expected
+    assert fit_temperature(np.stack([logits] * 3), labels) == pytest.approx(expected, rel=1e-4)
+
+
 def test_where_there_is_no_minimum():
     right = np.eye(3)
     assert fit_temperature(right, [0, 1, 2]) == pytest.approx(1e-3)
     assert fit_temperature(right, [1, 2, 0]) == pytest.approx(1e3)
+    twice = np.stack([right] * 2)
+    assert fit_temperature(twice, [0, 1, 2]) == 1e-3
+    assert fit_temperature(twice, [1, 2, 0]) == 1e3
 
 
 @pytest.mark.parametrize(

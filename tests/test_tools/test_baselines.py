@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tool_runner import BASE_CONFIG, ROOT, data_options, run, run_tool, succeeded
+from tool_runner import ABNN_CONFIG, BASE_CONFIG, ROOT, data_options, run, run_tool, succeeded
 
 from mmseg_abnn.checkpoint import read_checkpoint
 
@@ -43,10 +43,14 @@ def trained(data, tmp_path_factory):
     return work_dir / 'iter_40.pth'
 
 
+def read_fit(text):
+    before, after = map(float, re.search(r'pixels: ([\d.]+), with .*: ([\d.]+)', text).groups())
+    return before, after, *re.search(r'(model.test_cfg.temperature)=([\d.]+)', text).groups()
+
+
 def test_temperature_scaling(trained, data, tmp_path):
     fitted = succeeded(fit(trained, data, tmp_path / 'fit')).stdout
-    before, after = map(float, re.search(r'pixels: ([\d.]+), with .*: ([\d.]+)', fitted).groups())
-    name, value = re.search(r'(model.test_cfg.temperature)=([\d.]+)', fitted).groups()
+    before, after, name, value = read_fit(fitted)
     assert float(value) > 0
     assert after <= before
     plain = measure(BASE_CONFIG, trained, data, tmp_path / 'plain')
@@ -61,6 +65,23 @@ def test_temperature_scaling(trained, data, tmp_path):
     )
     written = measure(tmp_path / 'fit/temperature.py', trained, data, tmp_path / 'written')
     assert written == pytest.approx(option, rel=1e-3)
+
+
+def test_temperature_of_an_abnn(abnn, trained, data, tmp_path):
+    """The members are those of a network that is hardly trained; the base network is another."""
+    member = tmp_path / 'abnn.pth'
+    whole = read_checkpoint(abnn / 'abnn.pth')
+    torch.save({**whole, 'state_dict': read_checkpoint(trained)['state_dict']}, member)
+    arguments = (ABNN_CONFIG, member, '--work-dir', tmp_path / 'fit', '--pixels', 4000)
+    arguments += ('--out', tmp_path / 'fit/temperature.py')
+    fitted = succeeded(run_tool('misc/fit_temperature.py', *arguments, options=data_options(data)))
+    before, after, name, value = read_fit(fitted.stdout)
+    assert after <= before
+    option = measure(ABNN_CONFIG, member, data, tmp_path / 'option', **{name: value})
+    written = measure(tmp_path / 'fit/temperature.py', member, data, tmp_path / 'written')
+    assert written == pytest.approx(option, rel=1e-3)
+    plain = measure(ABNN_CONFIG, member, data, tmp_path / 'plain')
+    assert written['NLL'] != pytest.approx(plain['NLL'], rel=1e-4)
 
 
 def test_no_temperature_helps_a_network_that_is_always_wrong(trained, data, tmp_path):

@@ -1,4 +1,4 @@
-"""Fit the temperature of a trained segmentor on its validation set (temperature scaling).
+"""Fit the temperature of a trained segmentor, or of an ABNN, on its validation set.
 
 Prints T, and the option that tests the network with it:
 
@@ -10,11 +10,13 @@ Prints T, and the option that tests the network with it:
 
 import argparse
 import os
+from typing import Any, cast
 
 import numpy as np
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar
+from mmseg.models import EncoderDecoder
 from torch import Tensor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
@@ -24,6 +26,8 @@ from mmseg_abnn.evaluation.functional import (
     fit_temperature,
     negative_log_likelihood,
 )
+from mmseg_abnn.models.segmentors import MonteCarloSegmentor
+from mmseg_abnn.models.wrappers import unwrapped
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,7 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='the config of the deterministic network')
+    parser.add_argument('config', help='the config of the network, or of the ABNN')
     parser.add_argument('checkpoint', help='its checkpoint')
     add_common_arguments(parser)
     parser.add_argument(
@@ -44,73 +48,108 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def choose(logits: Tensor, labels: Tensor, number: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Choose labelled in-distribution pixels of an image at random.
+def choose(labels: Tensor, num_classes: int, number: int, seed: int) -> Tensor:
+    """Choose labelled in-distribution pixels of an image at random; return their places.
 
     Args:
-        logits: Of shape (C, H, W).
         labels: Of shape (H, W).
+        num_classes: Labels below are classes.
         number: How many at most.
         seed: Seed of the choice.
+    """
+    places = np.flatnonzero((labels < num_classes).cpu().numpy())
+    return torch.from_numpy(np.random.default_rng(seed).permutation(places)[:number])
+
+
+def draw_logits(network: Any, batch: Any) -> tuple[list[float], list[Tensor], list[Tensor]]:
+    """Predict a batch by each function of the network: one, or the draws of an ABNN.
 
     Returns:
-        Logits of shape (pixels, C) and labels of shape (pixels,).
+        The weight of each function; for each image its logits by all of them, of shape (draws, C,
+        H, W), and its label of shape (H, W).
     """
-    places = np.flatnonzero((labels < len(logits)).cpu().numpy())
-    generator = np.random.default_rng(seed)
-    chosen = torch.from_numpy(generator.permutation(places)[:number]).to(logits.device)
-    return logits.flatten(1)[:, chosen].T.cpu(), labels.flatten()[chosen].cpu()
+    data = network.data_preprocessor(batch, False)
+    samples = data['data_samples']
+    if isinstance(network, MonteCarloSegmentor):
+        found = list(network.draw_logits(data['inputs'], samples))
+        weights = [weight for weight, _ in found]
+        logits = [
+            torch.stack(drawn) for drawn in zip(*(images for _, images in found), strict=True)
+        ]
+    else:
+        weights = [1.0]
+        predicted = network.predict(data['inputs'], samples)
+        logits = [sample.seg_logits.data[None] for sample in predicted]
+    labels = [sample.gt_sem_seg.data[0] for sample in samples]
+    for sample, label, values in zip(samples, labels, logits, strict=True):
+        if label.shape != values.shape[2:]:
+            raise ValueError(
+                f'{sample.img_path}: the label is of shape {tuple(label.shape)}, the prediction of '
+                f'{tuple(values.shape[2:])}'
+            )
+    return weights, logits, labels
 
 
-def write_config(path: str, config: str, temperature: float) -> None:
+def write_config(path: str, config: str, monte_carlo: bool, temperature: float) -> None:
     """Write a config that inherits from ``config`` and predicts with the temperature."""
+    test_cfg = f'test_cfg=dict(temperature={temperature!r})'
+    lines = [f'_base_ = {os.path.abspath(config)!r}']
+    if monte_carlo:
+        lines.append(f'model = dict({test_cfg})')
+    else:
+        lines.append(
+            "model = dict(type='MCEncoderDecoder', "
+            f'test_cfg=dict(num_samples=1, temperature={temperature!r}))'
+        )
+        lines.append("custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, 'w', encoding='utf-8') as file:
-        file.write(
-            f'_base_ = {os.path.abspath(config)!r}\n'
-            "model = dict(type='MCEncoderDecoder', "
-            f'test_cfg=dict(num_samples=1, temperature={temperature!r}))\n'
-            "custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]\n"
-        )
+        file.write(''.join(f'{line}\n' for line in lines))
     print(f'Written: {path}')
+
+
+def mean_nll(logits: Tensor, labels: Tensor, weights: list[float], temperature: float) -> float:
+    """Return the mean negative log-likelihood of the mean prediction, in nats."""
+    shares = (torch.tensor(weights) / sum(weights)).log()[:, None, None]
+    mean = ((logits / temperature).log_softmax(dim=2) + shares).logsumexp(dim=0)
+    return float(negative_log_likelihood(mean, labels, dim=1).mean())
 
 
 def main() -> None:
     """Fit."""
     args = parse_args()
     cfg = load_config(args)
-    if cfg.model.type != 'EncoderDecoder':
-        raise ValueError(
-            '`model.type` must be EncoderDecoder, of which one forward pass gives the logits, got '
-            f'{cfg.model.type!r}'
-        )
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     runner = load_runner(cfg, args.checkpoint)
+    network = cast(Any, unwrapped(runner.model))
+    monte_carlo = isinstance(network, MonteCarloSegmentor)
+    if not monte_carlo and type(network) is not EncoderDecoder:
+        raise ValueError(
+            '`model.type` must be EncoderDecoder, of which one forward pass gives the logits, or '
+            f'that of an ABNN, got {cfg.model.type!r}'
+        )
     loader = runner.build_dataloader(cfg.val_dataloader)
     images = len(loader.dataset)
     bar = ProgressBar(images)
     found: list[tuple[Tensor, Tensor]] = []
     for batch in loader:
         with torch.no_grad():
-            samples = runner.model.val_step(batch)
-        for sample in samples:
-            labels = sample.gt_sem_seg.data[0].to(sample.seg_logits.data.device)
-            if labels.shape != sample.seg_logits.data.shape[1:]:
-                raise ValueError(
-                    f'{sample.img_path}: the label is of shape {tuple(labels.shape)}, the '
-                    f'prediction of {tuple(sample.seg_logits.data.shape[1:])}'
-                )
-            number = max(1, args.pixels // images)
-            found.append(choose(sample.seg_logits.data, labels, number, seed=len(found)))
+            weights, logits, labels = draw_logits(network, batch)
+        # of several draws fewer pixels, so that they take no more memory
+        number = max(1, args.pixels // images // len(weights))
+        for values, label in zip(logits, labels, strict=True):
+            places = choose(label, values.shape[1], number, seed=len(found)).to(values.device)
+            chosen = values.flatten(2)[:, :, places].transpose(1, 2)
+            found.append((chosen.cpu(), label.flatten()[places].cpu()))
             bar.update()
-    logits, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-    if not len(labels):
+    all_logits = torch.cat([values for values, _ in found], dim=1)
+    all_labels = torch.cat([label for _, label in found])
+    if not len(all_labels):
         raise ValueError('no image of `val_dataloader` has a labelled in-distribution pixel')
-    temperature = fit_temperature(logits, labels)
-    before, after = (
-        float(negative_log_likelihood(logits / t, labels, dim=1).mean()) for t in (1, temperature)
-    )
-    print(f'\nNLL of {len(labels):,} pixels: {before:.4f}, with T = {temperature:.4f}: {after:.4f}')
+    temperature = fit_temperature(all_logits, all_labels, weights)
+    before, after = (mean_nll(all_logits, all_labels, weights, t) for t in (1.0, temperature))
+    number = len(all_labels)
+    print(f'\nNLL of {number:,} pixels: {before:.4f}, with T = {temperature:.4f}: {after:.4f}')
     if temperature in TEMPERATURE_LIMITS:
         raise ValueError(
             f'no T from {TEMPERATURE_LIMITS[0]} to {TEMPERATURE_LIMITS[1]:.0f} is best: all '
@@ -118,7 +157,7 @@ def main() -> None:
         )
     print(f'model.test_cfg.temperature={temperature:.6g}')
     if args.out:
-        write_config(args.out, args.config, temperature)
+        write_config(args.out, args.config, monte_carlo, temperature)
 
 
 if __name__ == '__main__':

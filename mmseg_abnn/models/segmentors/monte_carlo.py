@@ -184,6 +184,28 @@ class MonteCarloSegmentor:
             )
         return [Draw(self.noise_seed, member, index, image) for image in images]
 
+    def draw_logits(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> Iterator[tuple[float, list[Tensor]]]:
+        """Predict a batch by every function of the ensemble.
+
+        Args:
+            inputs: Images of shape (N, 3, H, W).
+            data_samples: Their meta information and labels, or None.
+
+        Yields:
+            The weight of a function in the mean, and its logits of each image, (C, H, W), at the
+            size of the original image; without temperature.
+        """
+        samples = data_samples or [SegDataSample() for _ in range(inputs.shape[0])]
+        images = [sample.metainfo.get('img_path') for sample in samples]
+        for weight, function in self._functions(images):
+            with function:
+                # resized to the original image first, then softmax: a mean of full-size
+                # probabilities
+                drawn = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
+            yield weight, [sample.seg_logits.data for sample in drawn]
+
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
@@ -205,15 +227,10 @@ class MonteCarloSegmentor:
                 augmented and ``labels_from`` is ``'base'``.
         """
         running = [RunningPrediction() for _ in range(inputs.shape[0])]
+        for weight, drawn in self.draw_logits(inputs, data_samples):
+            for image, logits in zip(running, drawn, strict=True):
+                image.add(logits / self.temperature, weight)
         samples = data_samples or [SegDataSample() for _ in running]
-        images = [sample.metainfo.get('img_path') for sample in samples]
-        for weight, function in self._functions(images):
-            with function:
-                # resized to the original image first, then softmax: a mean of full-size
-                # probabilities
-                drawn = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
-            for image, sample in zip(running, drawn, strict=True):
-                image.add(sample.seg_logits.data / self.temperature, weight)
         labels = self._base_labels(inputs, data_samples)
         for image, sample, own in zip(running, samples, labels, strict=True):
             store_prediction(sample, image, own)
