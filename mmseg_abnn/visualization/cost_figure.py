@@ -62,7 +62,9 @@ def cost_figure(points: Sequence[CostPoint], reference: str, title: str) -> Figu
         raise ValueError(f'`points` must have costs > 0, got {wrong[0]}')
     figure = Figure(figsize=(7.0, 4.5), layout='constrained')
     axes = figure.subplots()
-    axes.set_xlabel(f'training time relative to {reference} (logarithmic)')
+    axes.set_xlabel(
+        f'training time relative to {reference} (logarithmic; equal ones stand side by side)'
+    )
     axes.set_ylabel('AUPR, mean over images (%)')
     axes.set_title(title)
     axes.set_axisbelow(True)
