@@ -6,6 +6,7 @@ which of the two is installed.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -23,11 +24,23 @@ INSTALL_HINT = (
     'Install only one of them: they share import names and would overwrite each other.'
 )
 # import name -> (the maintained distribution, the upstream ones)
+# torchvision's operators that its own import asks for
+_TORCHVISION_OPERATORS = ('nms', 'qnms')
+_declared: list[object] = []  # a library's operators live as long as it does
 _DISTRIBUTIONS = {
     'mmengine': ('onedl-mmengine', ('mmengine', 'mmengine-lite')),
     'mmcv': ('onedl-mmcv', ('mmcv', 'mmcv-lite', 'mmcv-full')),
     'mmseg': ('onedl-mmsegmentation', ('mmsegmentation',)),
+    'mmpretrain': ('onedl-mmpretrain', ('mmpretrain',)),
 }
+_REQUIRED = ('torch', 'mmengine', 'mmcv', 'mmseg')
+CLASSIFICATION_HINT = (
+    'Classification needs MMPretrain and torchvision:\n'
+    '  maintained (default):  pip install "mmseg_abnn[onedl,classification]"      '
+    '(onedl-mmpretrain)\n'
+    '  upstream:              pip install "mmseg_abnn[openmmlab,classification-openmmlab]"  '
+    '(mmpretrain)'
+)
 
 
 def _installed(distribution: str) -> bool:
@@ -52,9 +65,11 @@ def check_stack() -> None:
                 f'`{module}` is installed by {" and ".join(both)}, which overwrite each other. '
                 f'Uninstall all of them, then install one distribution.\n{INSTALL_HINT}'
             )
-    for module in ('torch', 'mmengine', 'mmcv', 'mmseg'):
+    for module in _REQUIRED:
         try:
             importlib.import_module(module)
+            if module == 'torch':
+                mend_torchvision()
             if module == 'mmseg':  # `import mmseg` alone does not touch its compiled parts
                 importlib.import_module('mmseg.models')
         # A mismatched stack fails in many ways: AssertionError from MMSegmentation's version
@@ -63,6 +78,48 @@ def check_stack() -> None:
             raise ImportError(
                 f'`{module}` cannot be imported: {type(error).__name__}: {error}\n{INSTALL_HINT}'
             ) from error
+
+
+def check_classification() -> None:
+    """Import MMPretrain, or say what to install.
+
+    Raises:
+        ImportError: If it is missing or cannot be imported as installed.
+    """
+    try:
+        importlib.import_module('mmpretrain.models')
+    except (ImportError, AssertionError, RuntimeError, OSError, AttributeError) as error:
+        raise ImportError(
+            f'`mmpretrain` cannot be imported: {type(error).__name__}: {error}\n'
+            f'{CLASSIFICATION_HINT}'
+        ) from error
+
+
+def mend_torchvision() -> None:
+    """Let torchvision be imported where its compiled operators do not load.
+
+    PyPI's torchvision is compiled for CUDA. Beside a PyTorch without it the operators are missing,
+    and so is what its import tells PyTorch about them: it fails, and with it MMPretrain and
+    MMEngine's Runner, which need no such operator. The missing ones are declared here; calling
+    them still fails, as it must. Where torchvision is absent or whole nothing is changed; another
+    defect of it is left to those who import it.
+    """
+    import torch
+
+    if importlib.util.find_spec('torchvision') is None:
+        return
+    try:
+        importlib.import_module('torchvision')
+    except (ImportError, OSError, RuntimeError) as error:
+        if 'torchvision::' not in str(error):
+            return
+        for name in [name for name in sys.modules if name.partition('.')[0] == 'torchvision']:
+            del sys.modules[name]
+        library = torch.library.Library('torchvision', 'DEF')
+        for name in _TORCHVISION_OPERATORS:
+            library.define(f'{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+        _declared.append(library)
+        importlib.import_module('torchvision')
 
 
 def enable_mmseg_config_inheritance() -> None:

@@ -64,3 +64,47 @@ def test_prepare_distributed_names_missing_variables(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(RuntimeError, match='needs the environment variables RANK, WORLD_SIZE'):
         compat.prepare_distributed(Config(dict()), 'pytorch')
+
+
+TORCHVISION = """
+import torch
+if {whole}:
+    library = torch.library.Library('torchvision', 'DEF')
+    library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+    library.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+@torch.library.register_fake('torchvision::nms')
+def nms(dets, scores, iou_threshold):
+    return scores
+@torch.library.register_fake('torchvision::qnms')
+def qnms(dets, scores, iou_threshold):
+    return scores
+"""
+
+
+@pytest.mark.parametrize('whole', [True, False])
+def test_torchvision_without_its_operators_can_be_imported(tmp_path, whole):
+    # torchvision registers shapes for operators that a build for CUDA cannot load without it
+    (tmp_path / 'torchvision.py').write_text(TORCHVISION.format(whole=whole))
+    path = f'sys.path.insert(0, {str(tmp_path)!r})'
+    result = import_with(f'{path}\nimport torchvision' if whole else path)
+    assert result.returncode == 0, result.stderr
+    alone = subprocess.run(
+        [sys.executable, '-c', f'import sys; {path}; import torchvision'], capture_output=True
+    )
+    assert (alone.returncode == 0) == whole
+
+
+def test_another_defect_of_torchvision_is_left_alone(tmp_path):
+    (tmp_path / 'torchvision.py').write_text("raise ImportError('no pillow')")
+    path = f'sys.path.insert(0, {str(tmp_path)!r})'
+    assert import_with(path).returncode == 0
+
+
+def test_what_classification_needs_is_named():
+    code = (
+        "import sys; sys.modules['mmpretrain'] = None\n"
+        'from mmseg_abnn.compat import check_classification\ncheck_classification()'
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert 'ImportError: `mmpretrain` cannot be imported' in result.stderr
+    assert 'pip install "mmseg_abnn[onedl,classification]"' in result.stderr

@@ -1,22 +1,45 @@
-"""The section `abnn` of a config, which turns the config of any segmentor into that of an ABNN."""
+"""The section `abnn` of a config, which makes an ABNN of any segmentor or classifier."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.config import Config, ConfigDict
-from mmseg.registry import MODELS
+from mmengine.registry import MODELS
 
 from ..conversion import DEFAULT_ALPHA, DEFAULT_NOISE_SHAPE, Alpha, check_conversion_arguments
 from ..models.losses.class_weights import Eta, check_eta
 
 SECTION = 'abnn'
-_SEGMENTORS = {
-    'EncoderDecoder': 'MCEncoderDecoder',
-    'CascadeEncoderDecoder': 'MCCascadeEncoderDecoder',
+
+
+class _Kind(NamedTuple):
+    """A class of networks.
+
+    Attributes:
+        monte_carlo: The class that samples.
+        scope: The registry of the network and its heads.
+        heads: Their names in the network.
+        loss: Name of the losses in a head.
+        module: What registers our classes for it.
+    """
+
+    monte_carlo: str
+    scope: str
+    heads: tuple[str, ...]
+    loss: str
+    module: str
+
+
+_SEGMENTOR = ('mmseg', ('decode_head', 'auxiliary_head'), 'loss_decode', 'mmseg_abnn')
+_CLASSIFIER = ('mmpretrain', ('head',), 'loss', 'mmseg_abnn.classification')
+_KINDS = {
+    'EncoderDecoder': _Kind('MCEncoderDecoder', *_SEGMENTOR),
+    'CascadeEncoderDecoder': _Kind('MCCascadeEncoderDecoder', *_SEGMENTOR),
+    'ImageClassifier': _Kind('MCImageClassifier', *_CLASSIFIER),
 }
-_HEADS = ('decode_head', 'auxiliary_head')
 # of the base's optimizer wrapper: it trains a few parameters now, with settings of their own
 _NOT_INHERITED = ('optimizer', 'paramwise_cfg', 'constructor', 'clip_grad')
 
@@ -39,6 +62,7 @@ class ABNNSettings:
         alpha, noise_shape, trainable, include, exclude: See ``convert_to_abnn``.
         eta: Class offsets of the loss, see ``ABNNLoss``.
         max_iters: Iterations of each member's fine-tuning.
+        max_epochs: Its epochs; if they are given, ``max_iters`` does not count.
         optimizer: Its optimizer; the learning rate falls to 0 by a polynomial of power 0.9.
     """
 
@@ -52,11 +76,15 @@ class ABNNSettings:
     exclude: Sequence[str] = ()
     eta: Eta = field(default_factory=lambda: dict(type='sparse', weight=0.5))
     max_iters: int = 4000
+    max_epochs: int | None = None
     optimizer: Mapping[str, Any] = field(default_factory=_sgd)
 
     def __post_init__(self) -> None:
-        for name, lowest in (('num_members', 1), ('num_samples', 1), ('seed', 0), ('max_iters', 1)):
-            value = getattr(self, name)
+        names = ('num_members', 'num_samples', 'seed', 'max_iters', 'max_epochs')
+        for name in names:
+            value, lowest = getattr(self, name), 0 if name == 'seed' else 1
+            if value is None and name == 'max_epochs':
+                continue
             if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
                 raise ValueError(f'`abnn.{name}` must be an int >= {lowest}, got {value!r}')
         check_conversion_arguments(
@@ -72,18 +100,19 @@ class ABNNSettings:
 def expand_abnn_section(cfg: Config) -> None:
     """Replace the section ``abnn`` of a config, if it has one, by what it stands for, in place.
 
-    The segmentor becomes its Monte-Carlo form, each cross-entropy an ``ABNNLoss`` of the same
-    weight and class weights (other losses stay), the schedule a short fine-tuning, and the
-    conversion hook is added. Data, evaluation and everything else stay as they are. Schedule means
-    ``train_cfg``, ``param_scheduler`` and the optimizer; checkpoints are written four times.
+    The network becomes its Monte-Carlo form, each cross-entropy an ``ABNNLoss`` of the same
+    weight, class weights and label smoothing (other losses stay), the schedule a short
+    fine-tuning, and the conversion hook is added. Data, evaluation and everything else stay as they
+    are. Schedule means ``train_cfg``, ``param_scheduler`` and the optimizer; checkpoints are
+    written four times.
 
     Args:
-        cfg: The complete config of a segmentor, with ``abnn=dict(...)``, see :class:`ABNNSettings`.
-            ``abnn=None`` is no section: it takes that of a base config away.
+        cfg: The complete config of a segmentor or classifier, with ``abnn=dict(...)``, see
+            :class:`ABNNSettings`. ``abnn=None`` is no section: it takes that of a base config away.
 
     Raises:
         ValueError: If the section holds an unknown or unusable setting, the config is an ABNN's
-            already, or its segmentor or losses have no Bayesian form.
+            already, or its network or losses have no Bayesian form.
         TypeError: If the section is no dict, or a setting is of another type.
     """
     if SECTION not in cfg:
@@ -98,7 +127,9 @@ def expand_abnn_section(cfg: Config) -> None:
             '`ABNNConversionHook`): remove one of them'
         )
     cfg.num_members = settings.num_members
-    _expand_model(cfg.model, settings)
+    kind = _kind_of(cfg.model)
+    _import_us(cfg, kind.module)
+    _expand_model(cfg.model, settings, kind)
     hook = {
         name: getattr(settings, name)
         for name in ('alpha', 'noise_shape', 'trainable', 'include', 'exclude')
@@ -107,7 +138,6 @@ def expand_abnn_section(cfg: Config) -> None:
         *(cfg.get('custom_hooks') or []),
         ConfigDict(type='ABNNConversionHook', **hook),
     ]
-    _import_us(cfg)
     _expand_schedule(cfg, settings)
 
 
@@ -130,14 +160,18 @@ def _types(parts: Sequence[Any]) -> list[str]:
     return [_name(part) for part in parts if isinstance(part, Mapping)]
 
 
-def _expand_model(model: ConfigDict, settings: ABNNSettings) -> None:
-    segmentor = _name(model)
-    if segmentor not in _SEGMENTORS:
+def _kind_of(model: ConfigDict) -> _Kind:
+    network = _name(model)
+    if network not in _KINDS:
         raise ValueError(
-            f'`{SECTION}` needs `model.type` to be one of {list(_SEGMENTORS)}, got {segmentor!r}: '
+            f'`{SECTION}` needs `model.type` to be one of {list(_KINDS)}, got {network!r}: '
             'convert another network by convert_to_abnn'
         )
-    model.type = _SEGMENTORS[segmentor]
+    return _KINDS[network]
+
+
+def _expand_model(model: ConfigDict, settings: ABNNSettings, kind: _Kind) -> None:
+    model.type = kind.monte_carlo
     test_cfg = model.get('test_cfg') or {}
     twice = [name for name in ('num_samples', 'seed') if name in test_cfg]
     if twice:
@@ -146,17 +180,17 @@ def _expand_model(model: ConfigDict, settings: ABNNSettings) -> None:
         )
     model.test_cfg = ConfigDict(test_cfg, num_samples=settings.num_samples, seed=settings.seed)
     changed = 0
-    for name in _HEADS:
-        _write_default_losses(model.get(name))
+    for name in kind.heads:
+        _write_default_losses(model.get(name), kind)
         changed += sum(
-            _expand_losses(head, name, settings.eta)
+            _expand_losses(head, name, kind.loss, settings.eta)
             for head in _dicts(model.get(name))
-            if 'loss_decode' in head
+            if kind.loss in head
         )
     if not changed:
         raise ValueError(
             f'`{SECTION}` replaces the CrossEntropyLoss of the heads by ABNNLoss, but no '
-            '`loss_decode` of this config is one'
+            f'`{kind.loss}` of this config is one'
         )
 
 
@@ -170,32 +204,33 @@ def _dicts(part: Any) -> Iterator[dict[str, Any]]:
             yield from _dicts(item)
 
 
-def _write_default_losses(heads: Any) -> None:
+def _write_default_losses(heads: Any, kind: _Kind) -> None:
     """Give each head that names no loss the one that its class has by default."""
     for head in heads if isinstance(heads, (list, tuple)) else [heads]:
-        if isinstance(head, dict) and 'loss_decode' not in head:
-            kind = head.get('type')
-            found = kind if isinstance(kind, type) else MODELS.get(kind)
+        if isinstance(head, dict) and kind.loss not in head:
+            name = head.get('type')
+            with MODELS.switch_scope_and_registry(kind.scope) as registry:
+                found = name if isinstance(name, type) else registry.get(name)
             defaults = (
-                signature(cls.__init__).parameters.get('loss_decode')
+                signature(cls.__init__).parameters.get(kind.loss)
                 for cls in getattr(found, '__mro__', ())
             )
             default = next((p.default for p in defaults if p is not None), None)
             if isinstance(default, Mapping):
-                head['loss_decode'] = ConfigDict(default)
+                head[kind.loss] = ConfigDict(default)
 
 
-def _expand_losses(head: dict[str, Any], where: str, eta: Eta) -> int:
+def _expand_losses(head: dict[str, Any], where: str, name: str, eta: Eta) -> int:
     """Replace the cross-entropies of a head; return how many there were."""
-    losses = head['loss_decode']
+    losses = head[name]
     several = isinstance(losses, (list, tuple))
     expanded = [_expand_loss(loss, where, eta) for loss in (losses if several else [losses])]
-    head['loss_decode'] = expanded if several else expanded[0]
+    head[name] = expanded if several else expanded[0]
     return _types(expanded).count('ABNNLoss')
 
 
 def _expand_loss(loss: ConfigDict, where: str, eta: Eta) -> ConfigDict:
-    if _name(loss) != 'CrossEntropyLoss':
+    if _name(loss) not in ('CrossEntropyLoss', 'LabelSmoothLoss'):
         return loss
     for name in ('use_sigmoid', 'use_mask'):
         if loss.get(name) and where == 'auxiliary_head':
@@ -206,16 +241,33 @@ def _expand_loss(loss: ConfigDict, where: str, eta: Eta) -> ConfigDict:
                 f'{name}=True'
             )
     kept = {name: loss[name] for name in ('loss_weight', 'class_weight') if name in loss}
+    if _name(loss) == 'LabelSmoothLoss':
+        kept['label_smoothing'] = _label_smoothing(loss)
     return ConfigDict(type='ABNNLoss', eta=eta, **kept)
 
 
-def _import_us(cfg: Config) -> None:
+def _label_smoothing(loss: ConfigDict) -> float:
+    """Return s of the smoothed labels (1 - s) q + s / C that are MMPretrain's."""
+    value, mode = loss.get('label_smooth_val', 0.1), loss.get('mode', 'original')
+    if mode == 'original':
+        return value
+    if mode == 'classy_vision':  # (q + value / C) / (1 + value)
+        return value / (1 + value)
+    raise ValueError(
+        f"`{SECTION}` needs the `mode` of a LabelSmoothLoss to be 'original' or 'classy_vision', "
+        f'which have a softmax over classes, got {mode!r}'
+    )
+
+
+def _import_us(cfg: Config, module: str) -> None:
     """Let tools that know nothing of this package read the config when it is written down."""
     imports = cfg.get('custom_imports') or dict(imports=[], allow_failed_imports=False)
     names = imports['imports']
     names = [names] if isinstance(names, str) else list(names)
-    if 'mmseg_abnn' not in names:
-        cfg.custom_imports = dict(imports, imports=[*names, 'mmseg_abnn'])
+    if module not in names:
+        cfg.custom_imports = dict(imports, imports=[*names, module])
+    # where the config does not name it, nothing has imported it yet
+    import_module(module)
 
 
 def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
@@ -224,19 +276,26 @@ def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
         **{name: value for name, value in wrapper.items() if name not in _NOT_INHERITED},
         'optimizer': dict(settings.optimizer),
     }
-    cfg.param_scheduler = [
-        dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=settings.max_iters, by_epoch=False)
-    ]
-    cfg.train_cfg = dict(
-        type='IterBasedTrainLoop', max_iters=settings.max_iters, val_interval=settings.max_iters
+    epochs = settings.max_epochs is not None
+    end = settings.max_epochs or settings.max_iters
+    poly = dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=end, by_epoch=epochs)
+    cfg.param_scheduler = [{**poly, 'convert_to_iter_based': True} if epochs else poly]
+    cfg.train_cfg = (
+        dict(type='EpochBasedTrainLoop', max_epochs=end, val_interval=end)
+        if epochs
+        else dict(type='IterBasedTrainLoop', max_iters=end, val_interval=end)
     )
-    checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint')
+    cfg.log_processor = {**(cfg.get('log_processor') or {}), 'by_epoch': epochs}
+    hooks = cfg.get('default_hooks') or {}
+    if hooks.get('logger') is not None:
+        hooks['logger']['log_metric_by_epoch'] = epochs
+    checkpoint = hooks.get('checkpoint')
     if checkpoint is not None:
         by_epoch, interval = checkpoint.get('by_epoch', True), checkpoint.get('interval', -1)
-        quarter = max(1, settings.max_iters // 4)
-        # what the base has is too seldom for a short training, or counts epochs
+        quarter = max(1, end // 4)
+        # what the base has is too seldom for a short training, or counts otherwise
         checkpoint.update(
-            by_epoch=False,
-            interval=min(interval, quarter) if interval > 0 and not by_epoch else quarter,
+            by_epoch=epochs,
+            interval=min(interval, quarter) if interval > 0 and by_epoch == epochs else quarter,
         )
         checkpoint.setdefault('max_keep_ckpts', 1)

@@ -39,7 +39,9 @@ def test_equals_the_equation(batch):
     eta, fixed = [0.5, -1.0, 2.0, 0.0], [1.0, 2.0, 0.5, 3.0]
     loss = ABNNLoss(eta=eta, class_weight=fixed, loss_weight=0.4)
     weights = [(1 + e) * f for e, f in zip(eta, fixed, strict=True)]
-    assert loss(logits, label).item() == pytest.approx(0.4 * naive_loss(logits, label, weights))
+    assert loss(logits, label, ignore_index=255).item() == pytest.approx(
+        0.4 * naive_loss(logits, label, weights)
+    )
 
 
 def test_pixel_weights_and_ignore_index(batch):
@@ -54,13 +56,13 @@ def test_pixel_weights_and_ignore_index(batch):
 def test_without_eta_it_is_cross_entropy(batch):
     logits, label = batch
     expected = torch.nn.functional.cross_entropy(logits, label, ignore_index=255)
-    torch.testing.assert_close(ABNNLoss(eta=None)(logits, label), expected)
+    torch.testing.assert_close(ABNNLoss(eta=None)(logits, label, ignore_index=255), expected)
 
 
 def test_all_pixels_ignored_gives_zero_and_zero_gradient(batch):
     logits, label = batch
     logits.requires_grad_()
-    loss = ABNNLoss()(logits, torch.full_like(label, 255))
+    loss = ABNNLoss()(logits, torch.full_like(label, 255), ignore_index=255)
     loss.backward()
     assert loss.item() == 0
     assert torch.equal(logits.grad, torch.zeros_like(logits))
@@ -163,12 +165,12 @@ def test_the_prior_is_the_equation_and_is_told_apart(batch):
     logits.requires_grad_()
     w = torch.tensor([1.0, -2.0, 3.0], requires_grad=True)
     c = torch.tensor([1.0, 1.0, 1.0])
-    data = ABNNLoss(eta=None, loss_weight=0.4)(logits, label)
+    data = ABNNLoss(eta=None, loss_weight=0.4)(logits, label, ignore_index=255)
     for centers, squares in ((None, 14.0), ({'w': c}, 13.0)):
         loss = ABNNLoss(eta=None, loss_weight=0.4)
         loss.prior = GaussianPrior({'w': w}, 0.5, centers)
         # lambda = 1 / (2 * 0.5^2) = 2
-        total = loss(logits, label)
+        total = loss(logits, label, ignore_index=255)
         assert total.item() == pytest.approx(data.item() + 2 * squares)
         assert loss.terms['likelihood'].item() == pytest.approx(data.item())
         assert loss.terms['prior'].item() == pytest.approx(2 * squares)
@@ -179,9 +181,9 @@ def test_the_prior_is_the_equation_and_is_told_apart(batch):
 def test_eta_is_drawn_once(batch):
     logits, label = batch
     loss = ABNNLoss(seed=3)
-    first = loss(logits, label)
+    first = loss(logits, label, ignore_index=255)
     loss.seed = 4
-    assert torch.equal(loss(logits, label), first)
+    assert torch.equal(loss(logits, label, ignore_index=255), first)
 
 
 def test_eta_of_a_wrong_type():
@@ -192,12 +194,14 @@ def test_eta_of_a_wrong_type():
 def test_samplers_of_hard_pixels_get_the_loss_of_each_pixel(batch):
     logits, label = batch
     loss = ABNNLoss(eta=[0.5, -1.0, 2.0, 0.0], loss_weight=0.4)
-    pixels = loss(logits, label, reduction_override='none')
+    pixels = loss(logits, label, ignore_index=255, reduction_override='none')
     assert pixels.shape == label.shape
     valid = int((label != 255).sum())
-    assert pixels.sum().item() / valid == pytest.approx(loss(logits, label).item())
+    assert pixels.sum().item() / valid == pytest.approx(
+        loss(logits, label, ignore_index=255).item()
+    )
     with pytest.raises(ValueError, match="`reduction_override` must be None or 'none', got 'sum'"):
-        loss(logits, label, reduction_override='sum')
+        loss(logits, label, ignore_index=255, reduction_override='sum')
 
 
 def test_class_weights_from_a_file(batch, tmp_path):
@@ -205,4 +209,53 @@ def test_class_weights_from_a_file(batch, tmp_path):
     np.save(tmp_path / 'weights.npy', np.array([1.0, 2.0, 0.5, 3.0]))
     given = ABNNLoss(eta=None, class_weight=[1.0, 2.0, 0.5, 3.0])
     read = ABNNLoss(eta=None, class_weight=str(tmp_path / 'weights.npy'))
-    assert torch.equal(read(logits, label), given(logits, label))
+    assert torch.equal(
+        read(logits, label, ignore_index=255), given(logits, label, ignore_index=255)
+    )
+
+
+def naive_soft_loss(logits, q, class_weights):
+    """The equation for soft labels, class by class."""
+    total = 0.0
+    for scores, shares in zip(logits.tolist(), q.tolist(), strict=True):
+        log_z = math.log(sum(math.exp(score) for score in scores))
+        for c, (score, share) in enumerate(zip(scores, shares, strict=True)):
+            total -= class_weights[c] * share * (score - log_z)
+    return total / len(logits)
+
+
+@pytest.fixture
+def images():
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(6, 4, generator=generator)
+    return logits, torch.randint(0, 4, (6,), generator=generator)
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.1])
+def test_soft_labels(images, smoothing):
+    logits, label = images
+    mixed = 0.7 * torch.eye(4)[label] + 0.3 * torch.eye(4)[label.flip(0)]
+    eta, fixed = [0.5, -1.0, 2.0, 0.0], [1.0, 2.0, 0.5, 3.0]
+    loss = ABNNLoss(eta=eta, class_weight=fixed, label_smoothing=smoothing)
+    weights = [(1 + e) * f for e, f in zip(eta, fixed, strict=True)]
+    for given, q in ((mixed, mixed), (label, torch.eye(4)[label])):
+        expected = naive_soft_loss(logits, (1 - smoothing) * q + smoothing / 4, weights)
+        assert loss(logits, given).item() == pytest.approx(expected)
+        # the heads of MMPretrain name the denominator
+        assert loss(logits, given, avg_factor=12).item() == pytest.approx(expected / 2)
+
+
+def test_no_class_of_a_classifier_is_ignored():
+    logits = torch.zeros(1, 300)
+    label = torch.tensor([255])
+    assert ABNNLoss(eta=None)(logits, label).item() == pytest.approx(math.log(300))
+
+
+def test_labels_of_several_classes_are_refused(images):
+    logits, _ = images
+    with pytest.raises(ValueError, match='must add up to 1 over the classes, got sums from 2 to 2'):
+        ABNNLoss()(logits, torch.tensor([[1.0, 1.0, 0.0, 0.0]]).expand(6, 4))
+    with pytest.raises(ValueError, match='must have the shape of the scores'):
+        ABNNLoss()(logits, torch.ones(6))
+    with pytest.raises(ValueError, match='`label_smoothing` must be in'):
+        ABNNLoss(label_smoothing=1.0)

@@ -12,6 +12,7 @@ abnn = dict(
     # ours: half the weight for int(sqrt(C)) random classes; more weight lowered the OOD scores
     eta=dict(type='sparse', weight=0.5),
     max_iters=4000,  # ours: 5% of a schedule of 80,000 iterations
+    max_epochs=None,  # in place of max_iters, for schedules in epochs
     # another one takes `_delete_=True`: optimizer=dict(_delete_=True, type='AdamW', lr=1e-4).
     # SGD with Nesterov's momentum and this weight decay as in the authors' code; the rate is ours
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4),

@@ -9,15 +9,15 @@ import torch
 from mmengine.dist import broadcast_object_list, get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from mmseg.registry import HOOKS
 from torch import nn
 
 from ...conversion import Alpha, check_conversion_arguments, convert_to_abnn
 from ...members import noise_facts
 from ...models.layers import bayesian_layers
 from ...models.losses import ABNNLoss
-from ...models.segmentors import MonteCarloSegmentor
+from ...models.monte_carlo import MonteCarlo
 from ...models.wrappers import unwrapped
 from ..member_losses import abnn_losses, draw_etas, loss_state, restore_etas, set_prior
 from .weights_check_hook import check_weights_arrive
@@ -37,7 +37,7 @@ class ABNNConversionHook(Hook):
     It converts in ``before_run``, ahead of hooks that copy the model (EMA), freezes what is not
     trained, wraps a distributed model again where the freezing changed what is trained, and checks
     every loaded checkpoint weight by weight. Members that a checkpoint holds are handed to the
-    segmentor.
+    network.
 
     In training it draws the class offsets of every :class:`ABNNLoss` from the run's seed, keeps
     them in the Runner's checkpoints, and seeds PyTorch before each iteration from (seed, rank,
@@ -133,13 +133,13 @@ class ABNNConversionHook(Hook):
             self._resumed_state = checkpoint[_STATE]
             restore_etas(model, checkpoint[_STATE])
         members = checkpoint.get('members')
-        if members and isinstance(model, MonteCarloSegmentor):
+        if members and isinstance(model, MonteCarlo):
             model.set_members(members)
             self._compare_noise(runner, checkpoint['meta']['members'])
         elif members:
             runner.logger.warning(
                 f"The checkpoint's {len(members)} members are ignored: {type(model).__name__} does "
-                'not sample, MCEncoderDecoder does'
+                'not sample, MCEncoderDecoder and MCImageClassifier do'
             )
 
     @staticmethod
@@ -161,7 +161,7 @@ class ABNNConversionHook(Hook):
                 '--cfg-options load_from=FILE'
             )
         model = unwrapped(runner.model)
-        if isinstance(model, MonteCarloSegmentor) and len(model.members) > 0:
+        if isinstance(model, MonteCarlo) and len(model.members) > 0:
             runner.logger.warning(
                 f'The {len(model.members)} members in the checkpoint are ignored: fine-tuning '
                 'starts from its base network'
@@ -212,11 +212,11 @@ class ABNNConversionHook(Hook):
     def before_val(self, runner: Runner) -> None:
         """Say loudly if nothing is sampled."""
         model = unwrapped(runner.model)
-        if not isinstance(model, MonteCarloSegmentor):
+        if not isinstance(model, MonteCarlo):
             runner.logger.warning(
                 f'{type(model).__name__} does not average over draws: every forward pass has one '
-                'fresh draw of the noise, and figures differ from run to run. MCEncoderDecoder and '
-                'MCCascadeEncoderDecoder average'
+                'fresh draw of the noise, and figures differ from run to run. MCEncoderDecoder, '
+                'MCCascadeEncoderDecoder and MCImageClassifier average'
             )
 
     def before_test(self, runner: Runner) -> None:
@@ -225,7 +225,7 @@ class ABNNConversionHook(Hook):
         model = unwrapped(runner.model)
         if not self._weights_loaded:
             raise ValueError('no checkpoint was loaded: there is no trained network to test')
-        if isinstance(model, MonteCarloSegmentor) and len(model.members) == 0:
+        if isinstance(model, MonteCarlo) and len(model.members) == 0:
             noisy = any(layer.alpha for layer in bayesian_layers(model).values())
             runner.logger.warning(
                 'The checkpoint holds no members: the noise is drawn around its one set of weights '

@@ -3,12 +3,12 @@
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from mmseg.registry import HOOKS
 from torch import nn
 
 from ...checkpoint import network_state
-from ...models.segmentors import MonteCarloSegmentor
+from ...models.monte_carlo import MonteCarlo
 from ...models.wrappers import unwrapped
 
 _NOT_TESTED = 'auxiliary_head.'
@@ -64,8 +64,8 @@ class WeightsCheckHook(Hook):
         model = unwrapped(runner.model)
         check_weights_arrive(model, checkpoint, without=_NOT_TESTED)
         members = checkpoint.get('members')
-        if members and not isinstance(model, MonteCarloSegmentor):
+        if members and not isinstance(model, MonteCarlo):
             runner.logger.warning(
                 f"The checkpoint's {len(members)} members are ignored: {type(model).__name__} does "
-                'not sample, MCEncoderDecoder does'
+                'not sample, MCEncoderDecoder and MCImageClassifier do'
             )

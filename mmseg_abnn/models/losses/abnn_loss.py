@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
+from mmengine.registry import MODELS
 from mmseg.models.losses.utils import get_class_weight
-from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from .class_weights import Eta, check_eta, draw_eta
@@ -13,6 +13,7 @@ from .gaussian_prior import GaussianPrior
 
 _DEFAULT_ETA = {'type': 'sparse'}
 _CENTERS = ('zero', 'pretrained')
+_SUM_TOLERANCE = 1e-3  # of soft labels, which may be of half precision
 
 
 @MODELS.register_module()
@@ -24,7 +25,9 @@ class ABNNLoss(nn.Module):
 
     (Franchi et al., "Make Me a BNN", CVPR 2024.) The mean is over the pixels that are not
     ignored, in distributed training over those of all processes; the weights do not enter its
-    denominator. eta pushes each member to another mode of the posterior.
+    denominator. eta pushes each member to another mode of the posterior. For a classifier read
+    image in place of pixel. Of a soft label q (mixup, CutMix, label smoothing) the term is
+    ``sum_c q_c (1 + eta_c) * class_weight_c * (-log P(c | x_i, w))``.
 
     The prior P(w) is left to the optimizer's weight decay unless ``prior_std`` is given. It
     concerns the trained parameters, all of them and once, however many heads have this loss.
@@ -42,6 +45,7 @@ class ABNNLoss(nn.Module):
             ``sqrt(N)`` times the standard deviation you mean.
         prior_center: ``'zero'``, or ``'pretrained'`` for the values that fine-tuning started from.
         loss_weight: Factor on the data term.
+        label_smoothing: s in [0, 1): labels are ``(1 - s) q + s / C``.
         seed: Seed that eta is drawn from. ``ABNNConversionHook`` sets it to the run's seed, so
             that the members, which have seeds of their own, differ.
         loss_name: Name in the logs; must start with ``loss_`` to be back-propagated.
@@ -63,6 +67,7 @@ class ABNNLoss(nn.Module):
         prior_std: float | None = None,
         prior_center: str = 'zero',
         loss_weight: float = 1.0,
+        label_smoothing: float = 0.0,
         seed: int = 0,
         loss_name: str = 'loss_abnn',
     ) -> None:
@@ -77,7 +82,10 @@ class ABNNLoss(nn.Module):
             raise ValueError(f'`prior_std` must be None or > 0, got {prior_std}')
         if prior_center not in _CENTERS:
             raise ValueError(f'`prior_center` must be one of {_CENTERS}, got {prior_center!r}')
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f'`label_smoothing` must be in [0, 1), got {label_smoothing}')
         self.eta = check_eta(eta)
+        self.label_smoothing = label_smoothing
         self.prior_std = prior_std
         self.prior_center = prior_center
         self.loss_weight = loss_weight
@@ -113,26 +121,30 @@ class ABNNLoss(nn.Module):
         cls_score: Tensor,
         label: Tensor,
         weight: Tensor | None = None,
-        ignore_index: int = 255,
+        ignore_index: int = -100,
         reduction_override: str | None = None,
+        avg_factor: float | None = None,
     ) -> Tensor:
         """Compute the loss.
 
         Args:
             cls_score: Logits of shape (N, C, ...), C >= 2.
-            label: Class indices of shape (N, ...), or ``ignore_index``.
-            weight: Weights of single pixels, of the shape of ``label``, or None.
+            label: Class indices of shape (N, ...), or ``ignore_index``; or soft labels, floating
+                point, of the shape of ``cls_score``.
+            weight: Weights of single pixels, of shape (N, ...), or None.
             ignore_index: Label of the pixels that do not count.
             reduction_override: ``'none'`` for the data term of each pixel, as samplers of hard
                 pixels ask for it.
+            avg_factor: The denominator of the mean, as the heads of MMPretrain give it; None: the
+                number of pixels that are not ignored.
 
         Returns:
             The loss, a scalar; its data term is 0 where every pixel is ignored. Or, with
-            ``reduction_override='none'``, a tensor of the shape of ``label``.
+            ``reduction_override='none'``, a tensor of shape (N, ...).
 
         Raises:
-            ValueError: If the network has a single (sigmoid) output, or the number of classes is
-                not that of ``eta`` or ``class_weight``.
+            ValueError: If the network has a single (sigmoid) output, the number of classes is not
+                that of ``eta`` or ``class_weight``, or soft labels do not add up to 1.
         """
         if reduction_override not in (None, 'none'):
             raise ValueError(
@@ -144,6 +156,9 @@ class ABNNLoss(nn.Module):
                 f'ABNNLoss needs a score for each of at least 2 classes, got {num_classes} '
                 'channel: a sigmoid output is not supported'
             )
+        soft = label.is_floating_point()
+        if soft:
+            self._check_soft(label, cls_score)
         class_weights = 1 + self.draw_offsets(num_classes)
         if self.class_weight is not None:
             class_weights = class_weights * torch.tensor(self.class_weight)
@@ -152,19 +167,41 @@ class ABNNLoss(nn.Module):
             label,
             weight=class_weights.to(cls_score.device),
             reduction='none',
-            ignore_index=ignore_index,
+            # PyTorch takes no other with soft labels, of which none is ignored
+            ignore_index=-100 if soft else ignore_index,
+            label_smoothing=self.label_smoothing,
         )
         if weight is not None:
             pixels = pixels * weight
         if reduction_override == 'none':
             return self.loss_weight * pixels
-        loss = self.loss_weight * pixels.sum() / self._count_valid(label != ignore_index)
+        if avg_factor is None:
+            valid = torch.ones_like(pixels, dtype=torch.bool) if soft else label != ignore_index
+            count: float | Tensor = self._count_valid(valid)
+        else:
+            count = avg_factor
+        loss = self.loss_weight * pixels.sum() / count
         self.terms = {'likelihood': loss.detach()}
         if self.prior is not None:
             prior = self.prior()
             self.terms['prior'] = prior.detach()
             loss = loss + prior
         return loss
+
+    @staticmethod
+    def _check_soft(label: Tensor, cls_score: Tensor) -> None:
+        if label.shape != cls_score.shape:
+            raise ValueError(
+                f'soft labels must have the shape of the scores, {tuple(cls_score.shape)}, got '
+                f'{tuple(label.shape)}'
+            )
+        sums = label.float().sum(dim=1)
+        if ((sums - 1).abs() > _SUM_TOLERANCE).any():
+            raise ValueError(
+                'soft labels must add up to 1 over the classes, got sums from '
+                f'{float(sums.min()):.4g} to {float(sums.max()):.4g}: labels of several classes at '
+                'once are not supported'
+            )
 
     @staticmethod
     def _count_valid(valid: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ from mmseg.models.segmentors import SegTTAModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from ..running_prediction import RunningPrediction
 from .monte_carlo import MonteCarloSegmentor, store_prediction
-from .running_prediction import RunningPrediction
 
 
 @MODELS.register_module()

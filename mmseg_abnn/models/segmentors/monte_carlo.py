@@ -1,29 +1,16 @@
-"""Predicting with a mean over members and noise draws."""
+"""Segmentation with a mean over members and noise draws."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Sequence
 from typing import Any, cast
 
 from mmengine.config import ConfigDict
-from mmengine.structures import PixelData
+from mmengine.structures import BaseDataElement, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ...members import MemberBank, applied, check_member
-from ..layers import Draw, DrawMemory, hold_draw, hold_dropout, noise_off
-from .running_prediction import RunningPrediction
+from ..monte_carlo import MonteCarlo
+from ..running_prediction import RunningPrediction
 
-_SETTINGS: dict[str, Any] = {
-    'num_samples': 3,
-    'seed': 0,
-    'include_base': False,
-    'draw_per_image': False,
-    'draws': 'noise',
-    'temperature': 1.0,
-    'labels_from': 'mean',
-}
-_CHOICES = {'draws': ('noise', 'dropout'), 'labels_from': ('mean', 'base')}
 # decode heads of MMSegmentation whose `seg_logits` are sums of masks weighted by class
 _NO_LOGITS = ('MaskFormerHead', 'Mask2FormerHead')
 
@@ -52,35 +39,14 @@ def store_prediction(
     )
 
 
-class MonteCarloSegmentor:
+class MonteCarloSegmentor(MonteCarlo):
     """Mixin for a segmentor of MMSegmentation whose prediction is a mean over members and draws.
 
-        P(y | x) = 1 / (M L) * sum_m sum_l P(y | x, w_m, eps_l)
-
-    (Franchi et al., "Make Me a BNN", CVPR 2024, Algorithm 1: a mean of probabilities, never of
-    logits.) It trains as its base class does. ``test_cfg`` takes more keys:
-
-    - ``num_samples``: L, draws per member (default 3);
-    - ``seed``: determines, with the member and the layer, all noise (default 0);
-    - ``draw_per_image``: draw anew for each image, determined by its path as the dataset gives it;
-      by default a draw is one coherent function for all images (default False);
-    - ``include_base``: count the network itself, without noise, as one more member (default
-      False);
-    - ``draws``: ``'noise'`` of the Bayesian layers (default), or ``'dropout'``, which keeps the
-      network's dropout on (MC-Dropout, Gal and Ghahramani, ICML 2016) and its noise off;
-    - ``temperature``: T > 0, by which the logits of each draw are divided (temperature scaling,
-      Guo et al., ICML 2017; default 1);
-    - ``labels_from``: ``'mean'``, the label map is the argmax of the mean (default), or ``'base'``:
-      it is that of the network itself, without members and noise, for one more pass. That map does
-      not change by the conversion; probabilities and uncertainty stay those of the draws.
-
-    The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a
-    config), or from its ``norm_cfg``; without them prediction raises. Until :meth:`set_members` is
-    called the only member is the network itself.
+    See :class:`MonteCarlo`. The mean is one of full-size probabilities: logits are resized to the
+    original image first.
     """
 
     test_cfg: ConfigDict
-    members: nn.ModuleList
     keep_votes = False
     """Whether data samples get ``votes`` (C, H, W), to be merged with those of other views."""
 
@@ -100,111 +66,7 @@ class MonteCarloSegmentor:
                 'logits: its sums of masks are not supported'
             )
         self.test_cfg = ConfigDict({'mode': 'whole', **(self.test_cfg or {})})
-        settings = {key: self.test_cfg.get(key, value) for key, value in _SETTINGS.items()}
-        for key, low in (('num_samples', 1), ('seed', 0)):
-            value = settings[key]
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise ValueError(f'`test_cfg.{key}` must be an int >= {low}, got {value!r}')
-        for key in ('include_base', 'draw_per_image'):
-            if not isinstance(settings[key], bool):
-                raise ValueError(f'`test_cfg.{key}` must be True or False, got {settings[key]!r}')
-        for key, choices in _CHOICES.items():
-            if settings[key] not in choices:
-                raise ValueError(
-                    f'`test_cfg.{key}` must be one of {choices}, got {settings[key]!r}'
-                )
-        temperature = settings['temperature']
-        number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
-        if not number or not 0 < temperature < math.inf:
-            raise ValueError(f'`test_cfg.temperature` must be a number > 0, got {temperature!r}')
-        self.num_samples = int(settings['num_samples'])
-        self.noise_seed = int(settings['seed'])
-        self.include_base = bool(settings['include_base'])
-        self.draw_per_image = bool(settings['draw_per_image'])
-        self.draws = str(settings['draws'])
-        self.temperature = float(temperature)
-        self.labels_from = str(settings['labels_from'])
-        self.members = nn.ModuleList()
-        self._memory = DrawMemory()
-
-    def set_members(self, members: Sequence[Mapping[str, Tensor]]) -> None:
-        """Set the members of the ensemble.
-
-        Args:
-            members: For each member the tensors in which it differs from the network, by name.
-
-        Raises:
-            ValueError: If a member does not fit the network.
-        """
-        network = cast(nn.Module, self)
-        for i, tensors in enumerate(members):
-            check_member(network, tensors, f'member {i}')
-        device = next(network.parameters()).device
-        self.members = nn.ModuleList(MemberBank(t).to(device) for t in members)
-
-    def _functions(
-        self, images: Sequence[str | None]
-    ) -> Iterator[tuple[float, AbstractContextManager[None]]]:
-        """Name the functions of the ensemble.
-
-        Args:
-            images: The path of each image of the batch.
-
-        Yields:
-            The weight of a function in the mean, and the context in which the network is it.
-        """
-        banks: list[MemberBank | None] = [cast(MemberBank, bank) for bank in self.members]
-        for member, bank in enumerate(banks or [None]):
-            for index in range(self.num_samples):
-                yield 1.0, self._drawn(bank, self._draw(member, index, images))
-        if self.include_base:
-            yield float(self.num_samples), noise_off(cast(nn.Module, self))
-
-    @contextmanager
-    def _drawn(self, bank: MemberBank | None, draw: Draw | Sequence[Draw]) -> Iterator[None]:
-        network = cast(nn.Module, self)
-        with ExitStack() as stack:
-            if self.draws == 'dropout':
-                stack.enter_context(noise_off(network))
-                stack.enter_context(hold_dropout(network, draw))
-            else:
-                stack.enter_context(hold_draw(network, draw, self._memory))
-            stack.enter_context(applied(network, bank))
-            yield
-
-    def _draw(self, member: int, index: int, images: Sequence[str | None]) -> Draw | Sequence[Draw]:
-        draw = Draw(self.noise_seed, member, index)
-        if not self.draw_per_image:
-            return draw
-        unnamed = sum(image is None for image in images)
-        if unnamed:
-            raise ValueError(
-                '`test_cfg.draw_per_image` needs the `img_path` of every image in its meta '
-                f'information, {unnamed} of {len(images)} have none'
-            )
-        return [Draw(self.noise_seed, member, index, image) for image in images]
-
-    def draw_logits(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> Iterator[tuple[float, list[Tensor]]]:
-        """Predict a batch by every function of the ensemble.
-
-        Args:
-            inputs: Images of shape (N, 3, H, W).
-            data_samples: Their meta information and labels, or None.
-
-        Yields:
-            The weight of a function in the mean, and its logits of each image, (C, H, W), at the
-            size of the original image; without temperature.
-        """
-        samples = data_samples or [SegDataSample() for _ in range(inputs.shape[0])]
-        images = [sample.metainfo.get('img_path') for sample in samples]
-        for weight, function in self._functions(images):
-            with function:
-                # resized to the original image first, then softmax: a mean of full-size
-                # probabilities
-                drawn = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
-            yield weight, [sample.seg_logits.data for sample in drawn]
+        self._set_up_sampling(self.test_cfg)
 
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
@@ -226,30 +88,22 @@ class MonteCarloSegmentor:
             ValueError: If a draw is wanted for each image and an image has no path, or a test is
                 augmented and ``labels_from`` is ``'base'``.
         """
-        running = [RunningPrediction() for _ in range(inputs.shape[0])]
-        for weight, drawn in self.draw_logits(inputs, data_samples):
-            for image, logits in zip(running, drawn, strict=True):
-                image.add(logits / self.temperature, weight)
-        samples = data_samples or [SegDataSample() for _ in running]
-        labels = self._base_labels(inputs, data_samples)
-        for image, sample, own in zip(running, samples, labels, strict=True):
-            store_prediction(sample, image, own)
+        if self.keep_votes and self.labels_from != 'mean':
+            raise ValueError("test-time augmentation needs `test_cfg.labels_from` to be 'mean'")
+        means = self.mean_predictions(inputs, data_samples)
+        samples = data_samples or [SegDataSample() for _ in means]
+        labels = self.base_labels(inputs, data_samples)
+        for mean, sample, own in zip(means, samples, labels, strict=True):
+            store_prediction(sample, mean, own)
             if self.keep_votes:
-                sample.votes = PixelData(data=image.votes())
+                sample.votes = PixelData(data=mean.votes())
         return samples
 
-    def _base_labels(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None
-    ) -> Sequence[Tensor | None]:
-        """Return the label map of each image if they are those of the network itself."""
-        if self.labels_from == 'mean':
-            return [None] * inputs.shape[0]
-        if self.keep_votes:
-            raise ValueError("test-time augmentation needs `test_cfg.labels_from` to be 'mean'")
-        with noise_off(cast(nn.Module, self)):
-            samples = super().predict(inputs, self._without_results(data_samples))  # type: ignore[misc]
-        return [sample.pred_sem_seg.data for sample in samples]
-
-    @staticmethod
-    def _without_results(samples: list[SegDataSample] | None) -> list[SegDataSample] | None:
-        return samples and [SegDataSample(metainfo=sample.metainfo) for sample in samples]
+    def _logits(
+        self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None
+    ) -> list[Tensor]:
+        without_results = data_samples and [
+            SegDataSample(metainfo=sample.metainfo) for sample in data_samples
+        ]
+        drawn = super().predict(inputs, without_results)  # type: ignore[misc]
+        return [sample.seg_logits.data for sample in drawn]

@@ -1,13 +1,16 @@
-"""The mean prediction over draws and its uncertainty, without keeping the draws."""
+"""The mean prediction over draws and its uncertainty, without keeping the draws.
+
+Shapes are those of a segmentor; of a classifier there is no (H, W).
+"""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from ...evaluation.functional import variation_ratio
+from ..evaluation.functional import variation_ratio
 
-# Maps that are means over draws, of shape (H, W).
+# means over draws
 _MEANS = ('expected_entropy', 'max_logit', 'energy')
 
 
