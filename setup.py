@@ -33,9 +33,10 @@ setup(
     extras_require={
         'onedl': ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2'],
         'openmmlab': ['mmengine>=0.10.7', 'mmcv>=2.1.0', 'mmsegmentation>=1.2.2', 'ftfy', 'regex'],
-        # torchvision takes the PyTorch that is installed, if it is one that it was built for
-        'classification': ['onedl-mmpretrain>=1.3.6', 'torchvision'],
-        'classification-openmmlab': ['mmpretrain>=1.2.0', 'torchvision'],
+        # and torchvision, which is not named here: pip would put the PyTorch of the newest one in
+        # the place of yours
+        'classification': ['onedl-mmpretrain>=1.3.6'],
+        'classification-openmmlab': ['mmpretrain>=1.2.0'],
         'test': ['pytest', 'pytest-xdist', 'hypothesis', 'ruff', 'mypy'],
         'benchmark': ['torchmetrics'],
     },

@@ -35,11 +35,13 @@ _DISTRIBUTIONS = {
 }
 _REQUIRED = ('torch', 'mmengine', 'mmcv', 'mmseg')
 CLASSIFICATION_HINT = (
-    'Classification needs MMPretrain and torchvision:\n'
+    'Classification needs MMPretrain, and the torchvision of your PyTorch:\n'
     '  maintained (default):  pip install "mmseg_abnn[onedl,classification]"      '
     '(onedl-mmpretrain)\n'
     '  upstream:              pip install "mmseg_abnn[openmmlab,classification-openmmlab]"  '
-    '(mmpretrain)'
+    '(mmpretrain)\n'
+    'https://pytorch.org/get-started/previous-versions lists which torchvision belongs to which '
+    'PyTorch.'
 )
 
 

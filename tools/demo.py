@@ -6,9 +6,6 @@ table, a JSON file and a picture: the deterministic network beside the ABNN made
 
 import argparse
 import json
-import shlex
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmseg_abnn.apis import expand_abnn_section
+from mmseg_abnn.apis import Stages, expand_abnn_section
 from mmseg_abnn.datasets import LoadOODAnnotations, MiniStreetsDataset
 from mmseg_abnn.visualization import Scene, comparison_table, scene_figure
 
@@ -28,14 +25,6 @@ ABNN_CONFIG = 'configs/abnn/deeplabv3plus_mini_streets.py'
 DATA = 'data/mini_streets'
 OUT = 'work_dirs/demo'
 SCORES = ('msp', 'entropy')
-
-
-def run_stage(title: str, command: list[str], seconds: dict[str, float]) -> None:
-    """Run one command from the repository's root with its output shown, and note its time."""
-    print(f'\n=== {title}\n$ python {shlex.join(command)}', flush=True)
-    start = time.perf_counter()
-    subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
-    seconds[title] = time.perf_counter() - start
 
 
 def bfloat16_pays() -> bool:
@@ -62,27 +51,27 @@ def abnn_config() -> Config:
     return cfg
 
 
-def run_stages() -> dict[str, float]:
-    """Render, train both networks and test both; return the seconds that each stage took."""
+def run_stages() -> Stages:
+    """Render, train both networks and test both."""
     precision = ['--amp'] if bfloat16_pays() else []
     base_work_dir, abnn_work_dir = (f'work_dirs/{Path(c).stem}' for c in (BASE_CONFIG, ABNN_CONFIG))
     base_checkpoint = abnn_config().load_from
-    seconds: dict[str, float] = {}
-    run_stage('Render MiniStreets', ['tools/dataset_converters/mini_streets.py', DATA], seconds)
+    stages = Stages(ROOT)
+    stages.run('Render MiniStreets', ['tools/dataset_converters/mini_streets.py', DATA])
     for title, config, work_dir in (
         ('Train the deterministic network', BASE_CONFIG, base_work_dir),
         ('Fine-tune the members of the ABNN', ABNN_CONFIG, abnn_work_dir),
     ):
         command = ['tools/train.py', config, '--work-dir', work_dir, *precision]
-        run_stage(title, command, seconds)
+        stages.run(title, command)
     for name, config, checkpoint in (
         ('deterministic', BASE_CONFIG, base_checkpoint),
         ('abnn', ABNN_CONFIG, f'{abnn_work_dir}/abnn.pth'),
     ):
         command = ['tools/test.py', config, checkpoint, '--work-dir', f'{OUT}/{name}']
         command += ['--out', f'{OUT}/{name}/predictions']
-        run_stage(f'Test: {name}', command, seconds)
-    return seconds
+        stages.run(f'Test: {name}', command)
+    return stages
 
 
 def load_scenes(count: int) -> list[Scene]:
@@ -124,7 +113,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.scenes < 1:
         parser.error(f'--scenes must be at least 1, got {args.scenes}')
-    seconds = run_stages()
+    stages = run_stages()
 
     out = ROOT / OUT
     cfg = abnn_config()
@@ -134,7 +123,7 @@ def main() -> None:
         for method, folder in (('deterministic', 'deterministic'), (name, 'abnn'))
     }
     table = comparison_table(results, SCORES)
-    report = {'results': results, 'seconds': seconds}
+    report = {'results': results, 'seconds': stages.seconds}
     (out / 'results.json').write_text(json.dumps(report, indent=2))
     (out / 'results.txt').write_text(f'{table}\n')
     meta: dict[str, Any] = MiniStreetsDataset.METAINFO
@@ -143,11 +132,7 @@ def main() -> None:
     )
     figure.savefig(out / 'scenes.png', dpi=110)
 
-    print(f'\n{table}\n\nSeconds:')
-    for title, value in seconds.items():
-        print(f'  {value:6.0f}  {title}')
-    print(f'  {sum(seconds.values()):6.0f}  together')
-    print('\nWritten:')
+    print(f'\n{table}\n\n{stages.summary()}\n\nWritten:')
     for file, what in (
         ('results.txt', 'the table'),
         ('results.json', 'the same in full precision, and the times'),

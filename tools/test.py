@@ -1,4 +1,4 @@
-"""Test a deterministic segmentor or an ABNN: segmentation, calibration and OOD detection."""
+"""Test a deterministic network or an ABNN: quality, calibration and OOD detection."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from mmseg_abnn.apis import add_common_arguments, build_test_runner, enable_tta,
 
 METRICS_FILE = 'metrics.json'
 REPORT_FOLDER = 'report'
+METRICS = ('UncertaintyMetric', 'ClassificationUncertaintyMetric')
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,11 +39,14 @@ def enable_pictures(cfg: Config, args: argparse.Namespace) -> None:
             '--show and --show-dir need a visualization hook in `default_hooks`, for instance '
             "visualization=dict(type='UncertaintyVisualizationHook')"
         )
-    hook.draw = True
+    classifier = hook.type == 'VisualizationHook'  # MMPretrain's
+    hook['enable' if classifier else 'draw'] = True
     if args.show:
         hook.show = True
         hook.wait_time = args.wait_time
-    if args.show_dir:
+    if args.show_dir and classifier:
+        hook.out_dir = args.show_dir
+    elif args.show_dir:
         cfg.visualizer.save_dir = args.show_dir
 
 
@@ -50,14 +54,16 @@ def direct_output(cfg: Config, predictions: str | None) -> None:
     """Tell the config's uncertainty metrics where to write, in place."""
     evaluators = cfg.test_evaluator
     metrics = evaluators if isinstance(evaluators, list) else [evaluators]
-    metrics = [metric for metric in metrics if metric.get('type') == 'UncertaintyMetric']
-    if predictions is not None and not metrics:
+    named = {kind: [m for m in metrics if m.get('type') == kind] for kind in METRICS}
+    if predictions is not None and not named['UncertaintyMetric']:
         raise ValueError("--out needs dict(type='UncertaintyMetric') in `test_evaluator`")
-    for index, metric in enumerate(metrics):
+    for metric in named['UncertaintyMetric']:
         if predictions is not None:
             metric.output_dir = predictions
+    ours = [metric for found in named.values() for metric in found]
+    for index, metric in enumerate(ours):
         if metric.get('report_dir') is None:
-            name = REPORT_FOLDER if len(metrics) == 1 else f'{REPORT_FOLDER}_{index}'
+            name = REPORT_FOLDER if len(ours) == 1 else f'{REPORT_FOLDER}_{index}'
             metric.report_dir = os.path.join(cfg.work_dir, name)
 
 

@@ -1,4 +1,4 @@
-"""Train a segmentor, or fine-tune the members of an ABNN."""
+"""Train a segmentor or classifier, or fine-tune the members of an ABNN."""
 
 import argparse
 

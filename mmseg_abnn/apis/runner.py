@@ -77,6 +77,8 @@ def enable_tta(cfg: Config) -> None:
                 f'--tta needs `{key}` in the config, as the files of MMSegmentation in '
                 '`_base_/datasets` and `_base_/default_runtime.py` have it'
             )
+    if cfg.tta_model.type == 'AverageClsScoreTTA':  # it would pass one view's scores on
+        raise ValueError('--tta is for segmentors, got the `tta_model` of a classifier')
     datasets = [cfg.test_dataloader.dataset]
     while datasets:
         dataset = datasets.pop()

@@ -1,5 +1,5 @@
 """Evaluation: pure functions in ``functional``, MMEngine metrics in ``metrics``."""
 
-from .metrics import UncertaintyMetric
+from .metrics import ClassificationUncertaintyMetric, UncertaintyMetric
 
-__all__ = ['UncertaintyMetric']
+__all__ = ['ClassificationUncertaintyMetric', 'UncertaintyMetric']

@@ -1,5 +1,6 @@
 """MMEngine metrics."""
 
+from .classification_metric import ClassificationUncertaintyMetric
 from .uncertainty_metric import UncertaintyMetric
 
-__all__ = ['UncertaintyMetric']
+__all__ = ['ClassificationUncertaintyMetric', 'UncertaintyMetric']

@@ -51,8 +51,8 @@ def write_report(
     (folder / REPORT_FILE).write_text(text + '\n', encoding='utf-8')
     lines = [json.dumps(row, allow_nan=False) + '\n' for row in rows]
     (folder / 'per_image.jsonl').write_text(''.join(lines), encoding='utf-8')
-    _write_csv(folder / 'per_image.csv', rows)
-    _write_csv(folder / 'per_class.csv', classes)
+    write_csv(folder / 'per_image.csv', rows)
+    write_csv(folder / 'per_class.csv', classes)
 
 
 def write_plots(folder: Path, counts: PooledCounts, settings: Settings) -> None:
@@ -86,7 +86,7 @@ def write_plots(folder: Path, counts: PooledCounts, settings: Settings) -> None:
         figure.savefig(folder / f'{name}.png', dpi=120)
 
 
-def _write_csv(path: Path, rows: Sequence[Row]) -> None:
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Write rows of the same or of different columns; an undefined number is an empty cell."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with path.open('w', newline='', encoding='utf-8') as file:

@@ -18,7 +18,7 @@ _FROM_LOGITS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     'max_logit': max_logit,
     'energy': energy,
 }
-_FROM_P: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+FROM_P: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     'msp': lambda p: 1 - p.amax(0),
     'entropy': entropy,
 }
@@ -62,7 +62,7 @@ def read_prediction(
             infinite.
     """
     label = read_labels(sample, 'gt_sem_seg')
-    logits = _read_fields(sample, 'seg_logits')['data'] if 'seg_logits' in sample else None
+    logits = read_fields(sample, 'seg_logits')['data'] if 'seg_logits' in sample else None
     classes = None
     if 'pred_sem_seg' in sample or logits is not None:
         classes = read_labels(sample, 'pred_sem_seg')
@@ -78,7 +78,7 @@ def read_prediction(
         _check_shape(f'score {name!r}', values.shape, label.shape)
     if p is not None:
         confidence = p.amax(0).detach().cpu().numpy()
-    elif 'uncertainty' in sample and 'msp' in _read_fields(sample, 'uncertainty'):
+    elif 'uncertainty' in sample and 'msp' in read_fields(sample, 'uncertainty'):
         confidence = 1 - read_score(sample, 'msp')
     else:
         confidence = None
@@ -87,7 +87,7 @@ def read_prediction(
 
 def read_labels(sample: Mapping[str, Any], name: str) -> np.ndarray:
     """Return a label map of shape (H, W) or (1, H, W) as an array of shape (H, W)."""
-    values = torch.as_tensor(_read_fields(sample, name)['data']).cpu().numpy()
+    values = torch.as_tensor(read_fields(sample, name)['data']).cpu().numpy()
     return values[0] if values.ndim == 3 and values.shape[0] == 1 else values
 
 
@@ -100,23 +100,23 @@ def read_score(sample: Mapping[str, Any], name: str) -> np.ndarray:
     Raises:
         ValueError: If the score is not available, is no map, or is not finite.
     """
-    logits = _read_fields(sample, 'seg_logits')['data'] if 'seg_logits' in sample else None
-    p = probabilities(logits) if logits is not None and name in _FROM_P else None
+    logits = read_fields(sample, 'seg_logits')['data'] if 'seg_logits' in sample else None
+    p = probabilities(logits) if logits is not None and name in FROM_P else None
     return _read_score(sample, name, logits, p)
 
 
 def _read_score(
     sample: Mapping[str, Any], name: str, logits: torch.Tensor | None, p: torch.Tensor | None
 ) -> np.ndarray:
-    given = _read_fields(sample, 'uncertainty') if 'uncertainty' in sample else {}
+    given = read_fields(sample, 'uncertainty') if 'uncertainty' in sample else {}
     if name in given:
         values = torch.as_tensor(given[name])
     elif name in _FROM_LOGITS and logits is not None:
         values = _FROM_LOGITS[name](logits)
-    elif name in _FROM_P and p is not None:
-        values = _FROM_P[name](p)
+    elif name in FROM_P and p is not None:
+        values = FROM_P[name](p)
     else:
-        available = [] if logits is None else sorted([*_FROM_LOGITS, *_FROM_P])
+        available = [] if logits is None else sorted([*_FROM_LOGITS, *FROM_P])
         raise ValueError(
             f'score {name!r} is not available; from `seg_logits`: {available}, '
             f'from `uncertainty`: {sorted(given)}'
@@ -152,7 +152,7 @@ def saved_stem(img_path: str, split: str | None) -> Path:
     return Path(split or '', image.parent.name, image.stem)
 
 
-def _read_fields(sample: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def read_fields(sample: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return a field of a data sample as a mapping; it is a dict or, inside a dict, PixelData."""
     if name not in sample:
         raise ValueError(f'the data sample has no `{name}`, only {sorted(sample)}')

@@ -116,18 +116,18 @@ class UncertaintyMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         if collect_device not in ('cpu', 'gpu'):
             raise ValueError(f"`collect_device` must be 'cpu' or 'gpu', got {collect_device!r}")
-        _check_scores(scores)
-        if not _is_int(ece_bins) or ece_bins < 1:
+        check_scores(scores)
+        if not is_int(ece_bins) or ece_bins < 1:
             raise ValueError(f'`ece_bins` must be an integer >= 1, got {ece_bins!r}')
         if ece_scope not in ECE_SCOPES:
             raise ValueError(f'`ece_scope` must be one of {ECE_SCOPES}, got {ece_scope!r}')
         if fpr_rule not in FPR_RULES:
             raise ValueError(f'`fpr_rule` must be one of {FPR_RULES}, got {fpr_rule!r}')
-        if not _is_int(ignore_index):
+        if not is_int(ignore_index):
             raise ValueError(f'`ignore_index` must be an integer, got {ignore_index!r}')
         if not isinstance(pooled, bool):
             raise ValueError(f'`pooled` must be True or False, got {pooled!r}')
-        if not _is_int(histogram_bits) or not 1 <= histogram_bits <= FINEST:
+        if not is_int(histogram_bits) or not 1 <= histogram_bits <= FINEST:
             raise ValueError(
                 f'`histogram_bits` must be an integer from 1 to {FINEST}, got {histogram_bits!r}'
             )
@@ -355,11 +355,12 @@ class UncertaintyMetric(BaseMetric):
             print_log('no OOD pixel was seen: AUPR, AUROC and FPR95 are undefined', logger)
 
 
-def _is_int(value: Any) -> bool:
+def is_int(value: Any) -> bool:
+    """Tell whether a value is an integer, which booleans are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _check_scores(scores: Sequence[str]) -> None:
+def check_scores(scores: Sequence[str]) -> None:
     """Scores name metric keys and files, so they are plain words; see the class docstring."""
     if isinstance(scores, str) or not isinstance(scores, Sequence) or not scores:
         raise ValueError(f'`scores` must be a non-empty sequence of names, got {scores!r}')

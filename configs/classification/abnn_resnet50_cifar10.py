@@ -1,0 +1,3 @@
+# An ABNN from the network that the first file trains
+_base_ = ['./resnet50_cifar10.py', '../_base_/models/abnn_classification.py']
+load_from = 'work_dirs/resnet50_cifar10/epoch_200.pth'
