@@ -18,8 +18,9 @@ DATASETS_PAGE = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / 'configs').rglob('*.py')
-    # `compare` and `ablation` hold lists of methods and variants
-    if not {'_base_', 'ablation', 'compare'}.intersection(path.parts)
+    # `compare` and `ablation` hold lists of methods and variants; for `classification` see
+    # test_classification_configs.py
+    if not {'_base_', 'ablation', 'classification', 'compare'}.intersection(path.parts)
 )
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (BDD_ANOMALY, MUAD, STREET_HAZARDS)}
 NUM_GPUS = 4
