@@ -128,6 +128,23 @@ def test_a_cascade_and_a_schedule_in_epochs():
     )
 
 
+def test_a_budget_in_epochs():
+    hooks = dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=16000))
+    cfg = segmentor(
+        abnn=dict(max_epochs=8),
+        default_hooks=dict(hooks, logger=dict(type='LoggerHook', log_metric_by_epoch=False)),
+        log_processor=dict(by_epoch=False),
+    )
+    expand_abnn_section(cfg)
+    assert cfg.train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=8, val_interval=8)
+    (schedule,) = cfg.param_scheduler
+    assert (schedule.by_epoch, schedule.end, schedule.convert_to_iter_based) == (True, 8, True)
+    assert cfg.log_processor.by_epoch
+    assert cfg.default_hooks.logger.log_metric_by_epoch
+    checkpoint = cfg.default_hooks.checkpoint
+    assert (checkpoint.by_epoch, checkpoint.interval, checkpoint.max_keep_ckpts) == (True, 2, 1)
+
+
 @pytest.mark.parametrize(
     ('checkpoint', 'expected'),
     [
