@@ -23,10 +23,10 @@ INSTALL_HINT = (
     '(mmengine, mmcv built for your PyTorch, mmsegmentation)\n'
     'Install only one of them: they share import names and would overwrite each other.'
 )
-# import name -> (the maintained distribution, the upstream ones)
 # torchvision's operators that its own import asks for
 _TORCHVISION_OPERATORS = ('nms', 'qnms')
 _declared: list[object] = []  # a library's operators live as long as it does
+# import name -> (the maintained distribution, the upstream ones)
 _DISTRIBUTIONS = {
     'mmengine': ('onedl-mmengine', ('mmengine', 'mmengine-lite')),
     'mmcv': ('onedl-mmcv', ('mmcv', 'mmcv-lite', 'mmcv-full')),

@@ -6,6 +6,7 @@ before it runs. At the end stands a table: the deterministic network beside the 
 """
 
 import json
+import shutil
 from pathlib import Path
 
 from mmengine.config import Config
@@ -32,17 +33,18 @@ def config_file(name: str) -> str:
 def run_stages() -> Stages:
     """Train both networks and test both."""
     stages = Stages(ROOT)
-    base_checkpoint = Config.fromfile(ROOT / config_file(ABNN)).load_from
-    for title, name in (
-        ('Train the deterministic network', BASE),
-        ('Fine-tune the members of the ABNN', ABNN),
+    base, abnn = f'{OUT}/{BASE}', f'{OUT}/{ABNN}'
+    checkpoint = f'{base}/{Path(Config.fromfile(ROOT / config_file(ABNN)).load_from).name}'
+    command = ['tools/train.py', config_file(BASE), '--work-dir', base]
+    stages.run('Train the deterministic network', command)
+    command = ['tools/train.py', config_file(ABNN), '--work-dir', abnn]
+    command += ['--cfg-options', f'load_from={checkpoint}']
+    stages.run('Fine-tune the members of the ABNN', command)
+    for key, name, file in (
+        ('deterministic', BASE, checkpoint),
+        ('abnn', ABNN, f'{abnn}/abnn.pth'),
     ):
-        stages.run(title, ['tools/train.py', config_file(name), '--work-dir', f'work_dirs/{name}'])
-    for key, name, checkpoint in (
-        ('deterministic', BASE, base_checkpoint),
-        ('abnn', ABNN, f'work_dirs/{ABNN}/abnn.pth'),
-    ):
-        command = ['tools/test.py', config_file(name), checkpoint, '--work-dir', f'{OUT}/{key}']
+        command = ['tools/test.py', config_file(name), file, '--work-dir', f'{OUT}/{key}']
         stages.run(f'Test: {NAMES[key]}', command)
     return stages
 
@@ -64,6 +66,7 @@ def comparison(results: dict[str, dict[str, float]]) -> str:
 def main() -> None:
     """Run the demo."""
     check_classification()
+    shutil.rmtree(ROOT / OUT, ignore_errors=True)  # members of another base network
     stages = run_stages()
     out = ROOT / OUT
     results = {key: json.loads((out / key / 'metrics.json').read_text()) for key in NAMES}

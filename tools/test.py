@@ -8,7 +8,14 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, build_test_runner, enable_tta, load_config
+from mmseg_abnn.apis import (
+    add_common_arguments,
+    build_test_runner,
+    check_segmentor,
+    enable_tta,
+    is_classifier,
+    load_config,
+)
 
 METRICS_FILE = 'metrics.json'
 REPORT_FOLDER = 'report'
@@ -39,8 +46,10 @@ def enable_pictures(cfg: Config, args: argparse.Namespace) -> None:
             '--show and --show-dir need a visualization hook in `default_hooks`, for instance '
             "visualization=dict(type='UncertaintyVisualizationHook')"
         )
-    classifier = hook.type == 'VisualizationHook'  # MMPretrain's
+    classifier = is_classifier(cfg)  # with MMPretrain's hook
     hook['enable' if classifier else 'draw'] = True
+    if classifier:
+        hook.setdefault('interval', 1)
     if args.show:
         hook.show = True
         hook.wait_time = args.wait_time
@@ -55,6 +64,8 @@ def direct_output(cfg: Config, predictions: str | None) -> None:
     evaluators = cfg.test_evaluator
     metrics = evaluators if isinstance(evaluators, list) else [evaluators]
     named = {kind: [m for m in metrics if m.get('type') == kind] for kind in METRICS}
+    if predictions is not None:
+        check_segmentor(cfg, '--out')
     if predictions is not None and not named['UncertaintyMetric']:
         raise ValueError("--out needs dict(type='UncertaintyMetric') in `test_evaluator`")
     for metric in named['UncertaintyMetric']:

@@ -126,6 +126,7 @@ def expand_abnn_section(cfg: Config) -> None:
             f"the config has a section `{SECTION}` and is an ABNN's without it (`num_members`, "
             '`ABNNConversionHook`): remove one of them'
         )
+    _check_hooks(cfg.get('custom_hooks') or [])
     cfg.num_members = settings.num_members
     kind = _kind_of(cfg.model)
     _import_us(cfg, kind.module)
@@ -270,6 +271,27 @@ def _import_us(cfg: Config, module: str) -> None:
     import_module(module)
 
 
+def _check_sampler(cfg: Config) -> None:
+    sampler = _name((cfg.get('train_dataloader') or {}).get('sampler') or {})
+    if 'InfiniteSampler' in sampler:
+        raise ValueError(
+            f'`{SECTION}.max_epochs` needs a `train_dataloader.sampler` whose epochs end, '
+            f'DefaultSampler for instance, got {sampler!r}: set `max_iters`, and `max_epochs` to '
+            'None'
+        )
+
+
+def _check_hooks(hooks: Sequence[Any]) -> None:
+    named = [hook for hook in hooks if isinstance(hook, Mapping)]
+    switching = [hook for hook in named if _name(hook) == 'SwitchRecipeHook']
+    recipes = [recipe for hook in switching for recipe in hook.get('schedule', ())]
+    if any(recipe.get('loss') is not None for recipe in recipes):
+        raise ValueError(
+            f'`{SECTION}` sets the loss, but a SwitchRecipeHook in `custom_hooks` replaces it '
+            'during the training: take its `loss` out'
+        )
+
+
 def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
     wrapper = cfg.get('optim_wrapper') or dict(type='OptimWrapper')
     cfg.optim_wrapper = {
@@ -277,6 +299,8 @@ def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
         'optimizer': dict(settings.optimizer),
     }
     epochs = settings.max_epochs is not None
+    if epochs:
+        _check_sampler(cfg)
     end = settings.max_epochs or settings.max_iters
     poly = dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=end, by_epoch=epochs)
     cfg.param_scheduler = [{**poly, 'convert_to_iter_based': True} if epochs else poly]

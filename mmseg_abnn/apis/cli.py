@@ -3,11 +3,12 @@
 import argparse
 import os
 from collections.abc import Callable
+from importlib import import_module
 
 from mmengine.config import Config, DictAction
 
 from ..checkpoint import use_safe_loading
-from ..compat import prepare_distributed
+from ..compat import CLASSIFICATION_HINT, prepare_distributed
 from .abnn_section import SECTION, expand_abnn_section
 
 
@@ -44,10 +45,19 @@ def load_config(
     use_safe_loading()
     if not os.path.isfile(args.config):
         raise FileNotFoundError(f'there is no config file {args.config}')
-    cfg = read(args.config)
+    try:
+        cfg = read(args.config)
+    except ModuleNotFoundError as error:  # of `mmpretrain::...`
+        if 'mmpretrain' in str(error):
+            raise ImportError(f'{error}\n{CLASSIFICATION_HINT}') from error
+        raise
     options = args.cfg_options or {}
     section = {key: value for key, value in options.items() if key.partition('.')[0] == SECTION}
     cfg.merge_from_dict(section)
+    if f'{SECTION}.max_iters' in section and f'{SECTION}.max_epochs' not in section:
+        cfg[SECTION]['max_epochs'] = None  # the budget that was given last counts
+    if is_classifier(cfg):
+        import_module('mmseg_abnn.classification')  # the config need not name it
     expand_abnn_section(cfg)
     cfg.merge_from_dict({key: value for key, value in options.items() if key not in section})
     cfg.launcher = args.launcher
@@ -59,3 +69,16 @@ def load_config(
         name = os.path.splitext(os.path.basename(args.config))[0]
         cfg.work_dir = os.path.join('work_dirs', name)
     return cfg
+
+
+def is_classifier(cfg: Config) -> bool:
+    """Tell whether a config is that of a classifier of MMPretrain."""
+    kind = (cfg.get('model') or {}).get('type', '')
+    name = getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+    return cfg.get('default_scope') == 'mmpretrain' or name.endswith('ImageClassifier')
+
+
+def check_segmentor(cfg: Config, what: str) -> None:
+    """Raise ValueError if a config is that of a classifier, which ``what`` does not serve."""
+    if is_classifier(cfg):
+        raise ValueError(f'{what} is for segmentors, got the config of a classifier')

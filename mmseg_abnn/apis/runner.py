@@ -7,6 +7,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..engine.hooks import WeightsCheckHook
+from .cli import check_segmentor
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -69,16 +70,16 @@ def enable_tta(cfg: Config) -> None:
     """Switch ``cfg`` to test-time augmentation, in place.
 
     Raises:
-        ValueError: If the config has no ``tta_model`` or ``tta_pipeline``.
+        ValueError: If the config has no ``tta_model`` or ``tta_pipeline``, or is a classifier's.
     """
+    # a mean over the views of an image would keep the uncertainty of one of them
+    check_segmentor(cfg, '--tta')
     for key in ('tta_model', 'tta_pipeline'):
         if key not in cfg:
             raise ValueError(
                 f'--tta needs `{key}` in the config, as the files of MMSegmentation in '
                 '`_base_/datasets` and `_base_/default_runtime.py` have it'
             )
-    if cfg.tta_model.type == 'AverageClsScoreTTA':  # it would pass one view's scores on
-        raise ValueError('--tta is for segmentors, got the `tta_model` of a classifier')
     datasets = [cfg.test_dataloader.dataset]
     while datasets:
         dataset = datasets.pop()

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, InfiniteSampler
-from mmengine.registry import DATA_SAMPLERS
-from mmseg.registry import DATASETS
+from mmengine.registry import DATA_SAMPLERS, DATASETS
 
 
 class SeededIndex(int):

@@ -145,6 +145,34 @@ def test_a_budget_in_epochs():
     assert (checkpoint.by_epoch, checkpoint.interval, checkpoint.max_keep_ckpts) == (True, 2, 1)
 
 
+def test_epochs_that_never_end_are_refused():
+    cfg = segmentor(
+        abnn=dict(max_epochs=1), train_dataloader=dict(sampler=dict(type='InfiniteSampler'))
+    )
+    with pytest.raises(ValueError, match=r"epochs end.*got 'InfiniteSampler': set `max_iters`"):
+        expand_abnn_section(cfg)
+
+
+def test_the_budget_of_the_command_line_counts(tmp_path):
+    path = tmp_path / 'abnn.py'
+    base = ROOT / 'configs/abnn/deeplabv3plus_mini_streets.py'
+    path.write_text(
+        f'_base_ = {str(base)!r}\n'
+        'abnn = dict(max_epochs=7)\n'
+        "train_dataloader = dict(sampler=dict(type='DefaultSampler', shuffle=True))\n"
+    )
+    assert load(path).train_cfg.max_epochs == 7
+    assert load(path, **{'abnn.max_iters': 5}).train_cfg.max_iters == 5
+    assert load(path, **{'abnn.max_iters': 5, 'abnn.max_epochs': 2}).train_cfg.max_epochs == 2
+
+
+def test_a_hook_that_replaces_the_loss_is_refused():
+    recipe = dict(action_epoch=1, loss=dict(type='CrossEntropyLoss'))
+    hook = dict(type='mmpretrain.SwitchRecipeHook', schedule=[recipe])
+    with pytest.raises(ValueError, match='SwitchRecipeHook in `custom_hooks` replaces'):
+        expand_abnn_section(segmentor(custom_hooks=[hook]))
+
+
 @pytest.mark.parametrize(
     ('checkpoint', 'expected'),
     [

@@ -13,7 +13,7 @@ from torch import nn
 from mmseg_abnn.comparison import Method, carry_out, finished_metrics, plan_run
 from mmseg_abnn.comparison.runs import SCORES_OF_DRAWS, SCORES_OF_LOGITS, available_scores
 from mmseg_abnn.evaluation.metrics.samples import read_score
-from mmseg_abnn.models.segmentors.running_prediction import RunningPrediction
+from mmseg_abnn.models.running_prediction import RunningPrediction
 
 TOOL = """
 import json, pathlib, sys

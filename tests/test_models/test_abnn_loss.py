@@ -253,9 +253,19 @@ def test_no_class_of_a_classifier_is_ignored():
 
 def test_labels_of_several_classes_are_refused(images):
     logits, _ = images
-    with pytest.raises(ValueError, match='must add up to 1 over the classes, got sums from 2 to 2'):
+    with pytest.raises(ValueError, match='add up to 1 over the classes, got sums from 2 to 2'):
         ABNNLoss()(logits, torch.tensor([[1.0, 1.0, 0.0, 0.0]]).expand(6, 4))
-    with pytest.raises(ValueError, match='must have the shape of the scores'):
-        ABNNLoss()(logits, torch.ones(6))
-    with pytest.raises(ValueError, match='`label_smoothing` must be in'):
-        ABNNLoss(label_smoothing=1.0)
+    with pytest.raises(ValueError, match=r'must be >= 0 .* values from -1'):
+        ABNNLoss()(logits, torch.tensor([[2.0, -1.0, 0.0, 0.0]]).expand(6, 4))
+    for value in (1.0, '0.1'):
+        with pytest.raises(ValueError, match='`label_smoothing` must be a number in'):
+            ABNNLoss(label_smoothing=value)
+
+
+def test_one_hot_labels_are_soft_labels(images):
+    logits, label = images
+    loss = ABNNLoss(eta=[0.5, -1.0, 2.0, 0.0])
+    expected = loss(logits, label)
+    for one_hot in (torch.nn.functional.one_hot(label, 4), torch.eye(4).double()[label]):
+        found = loss(logits, one_hot, ignore_index=255)
+        torch.testing.assert_close(found, expected)

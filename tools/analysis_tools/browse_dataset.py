@@ -29,7 +29,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, load_config
+from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config
 from mmseg_abnn.datasets.parts import dataset_parts, names_below, skip_label_checks
 from mmseg_abnn.datasets.statistics import count_labels
 from mmseg_abnn.datasets.stored import read_scene, unpack
@@ -172,6 +172,7 @@ def main() -> None:
     """Count, if wanted, and draw."""
     args = parse_args()
     cfg = load_config(args)
+    check_segmentor(cfg, 'browse_dataset.py')
     init_default_scope('mmseg')
     dataset = build_dataset(cfg, args.split)
     parts = dataset_parts(dataset, args.split)

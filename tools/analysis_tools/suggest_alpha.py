@@ -19,7 +19,7 @@ from mmengine.utils import ProgressBar
 from prettytable import PrettyTable
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, load_config, load_runner
+from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
 from mmseg_abnn.apis.alpha_search import AlphaRow, measure_alphas, suggest_alpha
 from mmseg_abnn.models.wrappers import unwrapped
 
@@ -68,6 +68,7 @@ def main() -> None:
     """Measure and suggest."""
     args = parse_args()
     cfg = load_config(args)
+    check_segmentor(cfg, 'suggest_alpha.py')
     if not cfg.get('val_dataloader'):
         raise ValueError('the config has no `val_dataloader`')
     init_default_scope(cfg.get('default_scope', 'mmseg'))

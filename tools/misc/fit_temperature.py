@@ -20,7 +20,7 @@ from mmseg.models import EncoderDecoder
 from torch import Tensor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, load_config, load_runner
+from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
 from mmseg_abnn.evaluation.functional import (
     TEMPERATURE_LIMITS,
     fit_temperature,
@@ -119,6 +119,7 @@ def main() -> None:
     """Fit."""
     args = parse_args()
     cfg = load_config(args)
+    check_segmentor(cfg, 'fit_temperature.py')
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     runner = load_runner(cfg, args.checkpoint)
     network = cast(Any, unwrapped(runner.model))

@@ -1,4 +1,5 @@
 # CIFAR-100 as MMPretrain prepares it; OOD are the test images of SVHN
+# (a file of its own, as the pipeline inherited from a base config is set into two places)
 _base_ = 'mmpretrain::_base_/datasets/cifar100_bs16.py'
 
 # on one GPU the batch that the schedules are made for; nothing is downloaded

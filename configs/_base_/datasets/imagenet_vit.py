@@ -1,4 +1,5 @@
 # ImageNet as MMPretrain prepares it for its ViT; OOD are the test images of DTD
+# (a file of its own, as the pipeline inherited from a base config is set into two places)
 _base_ = 'mmpretrain::_base_/datasets/imagenet_bs64_pil_resize_autoaug.py'
 
 test_dataloader = dict(

@@ -82,8 +82,10 @@ class ABNNLoss(nn.Module):
             raise ValueError(f'`prior_std` must be None or > 0, got {prior_std}')
         if prior_center not in _CENTERS:
             raise ValueError(f'`prior_center` must be one of {_CENTERS}, got {prior_center!r}')
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f'`label_smoothing` must be in [0, 1), got {label_smoothing}')
+        if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f'`label_smoothing` must be a number in [0, 1), got {label_smoothing!r}'
+            )
         self.eta = check_eta(eta)
         self.label_smoothing = label_smoothing
         self.prior_std = prior_std
@@ -129,8 +131,8 @@ class ABNNLoss(nn.Module):
 
         Args:
             cls_score: Logits of shape (N, C, ...), C >= 2.
-            label: Class indices of shape (N, ...), or ``ignore_index``; or soft labels, floating
-                point, of the shape of ``cls_score``.
+            label: Class indices of shape (N, ...), or ``ignore_index``; or soft labels of the
+                shape of ``cls_score``.
             weight: Weights of single pixels, of shape (N, ...), or None.
             ignore_index: Label of the pixels that do not count.
             reduction_override: ``'none'`` for the data term of each pixel, as samplers of hard
@@ -144,7 +146,7 @@ class ABNNLoss(nn.Module):
 
         Raises:
             ValueError: If the network has a single (sigmoid) output, the number of classes is not
-                that of ``eta`` or ``class_weight``, or soft labels do not add up to 1.
+                that of ``eta`` or ``class_weight``, or soft labels are no distribution.
         """
         if reduction_override not in (None, 'none'):
             raise ValueError(
@@ -156,9 +158,10 @@ class ABNNLoss(nn.Module):
                 f'ABNNLoss needs a score for each of at least 2 classes, got {num_classes} '
                 'channel: a sigmoid output is not supported'
             )
-        soft = label.is_floating_point()
+        soft = label.shape == cls_score.shape
         if soft:
-            self._check_soft(label, cls_score)
+            label = label.float()
+            self._check_soft(label)
         class_weights = 1 + self.draw_offsets(num_classes)
         if self.class_weight is not None:
             class_weights = class_weights * torch.tensor(self.class_weight)
@@ -189,18 +192,13 @@ class ABNNLoss(nn.Module):
         return loss
 
     @staticmethod
-    def _check_soft(label: Tensor, cls_score: Tensor) -> None:
-        if label.shape != cls_score.shape:
+    def _check_soft(label: Tensor) -> None:
+        sums = label.sum(dim=1)
+        if ((sums - 1).abs() > _SUM_TOLERANCE).any() or (label < 0).any():
             raise ValueError(
-                f'soft labels must have the shape of the scores, {tuple(cls_score.shape)}, got '
-                f'{tuple(label.shape)}'
-            )
-        sums = label.float().sum(dim=1)
-        if ((sums - 1).abs() > _SUM_TOLERANCE).any():
-            raise ValueError(
-                'soft labels must add up to 1 over the classes, got sums from '
-                f'{float(sums.min()):.4g} to {float(sums.max()):.4g}: labels of several classes at '
-                'once are not supported'
+                'soft labels must be >= 0 and add up to 1 over the classes, got sums from '
+                f'{float(sums.min()):.4g} to {float(sums.max()):.4g} and values from '
+                f'{float(label.min()):.4g}: labels of several classes at once are not supported'
             )
 
     @staticmethod
