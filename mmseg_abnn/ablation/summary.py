@@ -1,7 +1,7 @@
 """From stored numbers of each seed to the rows of a table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from ..comparison.summary import Estimate, estimate
 from .results import Entry, Results
@@ -35,12 +35,16 @@ def summarize_group(group: Group, results: Results) -> tuple[list[ResultRow], li
 
     Returns:
         A row for each variant and score that is stored, with the same settings as in the list; and
-        the names of the variants that nothing is stored of.
+        the names of the variants that nothing is stored of. Of the variants that stand in every
+        table the seeds count that the group was measured with.
     """
-    base = _stored(DETERMINISTIC_VARIANT, results)
+    own = [_stored(variant, results) for variant in group.variants]
+    seeds = {seed for entry in own if entry for seed in entry.numbers}
+    shared = [_of_seeds(_stored(variant, results), seeds) for variant in SHARED_VARIANTS]
+    base = _of_seeds(_stored(DETERMINISTIC_VARIANT, results), seeds)
     rows, missing = [], []
-    for variant in (*SHARED_VARIANTS, *group.variants):
-        entry = _stored(variant, results)
+    variants = (*SHARED_VARIANTS, *group.variants)
+    for variant, entry in zip(variants, [*shared, *own], strict=True):
         if entry is None:
             missing.append(variant.name)
             continue
@@ -54,6 +58,14 @@ def summarize_group(group: Group, results: Results) -> tuple[list[ResultRow], li
 def _stored(variant: Variant, results: Results) -> Entry | None:
     entry = results.entries.get(variant.key)
     return entry if entry is not None and entry.fits(variant) and entry.numbers else None
+
+
+def _of_seeds(entry: Entry | None, seeds: Collection[int]) -> Entry | None:
+    """Return an entry with these seeds alone; as it is if there are none of them."""
+    if entry is None:
+        return None
+    numbers = {seed: entry.numbers[seed] for seed in entry.numbers if seed in seeds}
+    return replace(entry, numbers=numbers) if numbers else entry
 
 
 def _summarize(variant: Variant, score: str, entry: Entry, base: Entry | None) -> ResultRow | None:

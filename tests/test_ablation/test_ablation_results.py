@@ -115,6 +115,16 @@ def test_means_and_paired_differences(results):
     assert high.differences['FPR95'] == Estimate(8.5, pytest.approx(0.5))
 
 
+def test_what_stands_in_every_table_is_of_the_seeds_of_the_group(results):
+    del results.entries['g/low'].numbers[0]
+    rows, _ = summarize_group(make_group(LOW), results)
+    assert [(row.variant.name, row.seeds) for row in rows] == [
+        ('deterministic', (1, 2)),
+        ('low', (1, 2)),
+    ]
+    assert rows[0].values['mIoU'].mean == 11.5
+
+
 def test_what_the_list_says_otherwise_now_is_not_shown(results):
     changed = Variant('g/low', 'low', train={'abnn.alpha': '0.2'})
     rows, missing = summarize_group(make_group(changed), results)
