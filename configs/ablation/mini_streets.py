@@ -36,7 +36,9 @@ groups = [
         name='alpha',
         title='Noise scale, with and without fine-tuning',
         question='How much noise is good, and what does the fine-tuning add to it?',
-        remark='',
+        remark='One seed. More noise finds more OOD objects with MSP up to 0.3, and costs mIoU and '
+        'calibration from 0.2 on; with the entropy 0.2 is best. At 0.01, as in public code of the '
+        'authors, nothing is gained.',
         axis='alpha',
         variants=[
             *[
@@ -65,6 +67,7 @@ groups = [
         title='Control: the same training without noise',
         question='Does the noise make the difference, or do more training and an ensemble?',
         remark='',
+        scores=['msp', 'entropy'],
         variants=[
             dict(
                 name='trained and tested without noise',
@@ -101,7 +104,9 @@ groups = [
         name='eta',
         title='Class weights: families',
         question='From which distribution should the class weights 1 + eta of a member be drawn?',
-        remark='',
+        remark='One seed. Beside none, the sparse weights cost a little AUPR and gain AUROC, FPR95 '
+        'and mIoU; a weight for every class, drawn from a normal distribution, is worse the wider '
+        'it is.',
         variants=[
             dict(name='none', train=_eta(type='sparse', weight=1.0)),
             dict(name='sparse, weight 0.5', train=_eta(type='sparse', weight=0.5)),
@@ -160,7 +165,8 @@ groups = [
         name='learning_rate',
         title='Learning rate',
         question='Which learning rate does the fine-tuning need?',
-        remark='',
+        remark='One seed. It matters little between 0.001 and 0.1: a low one is better for AUPR, a '
+        'high one for mIoU and calibration.',
         axis='learning rate',
         variants=[
             dict(name=f'rate {rate}', train={'abnn.optimizer.lr': rate}, value=rate)
@@ -171,7 +177,9 @@ groups = [
         name='place',
         title='Where the noise is',
         question='Which layers should be Bayesian? The others are neither noisy nor trained.',
-        remark='',
+        remark='Three seeds. In the backbone alone the noise costs no mIoU and half as much calibration '
+        'as everywhere, and lowers FPR95 more: the best place found so far.',
+        scores=['msp', 'entropy'],
         variants=[
             dict(name='backbone', train={'abnn.include': ['backbone.*']}),
             dict(name='heads', train={'abnn.include': ['decode_head.*', 'auxiliary_head.*']}),
@@ -225,11 +233,14 @@ groups = [
         name='temperature',
         title='Temperature',
         question='Averaging makes probabilities less certain: do sharper draws calibrate them?',
-        remark='',
+        remark='Sharper draws are better calibrated; 0.8 is best of these, 0.79 to 0.80 is what '
+        '`tools/misc/fit_temperature.py` fits. With the entropy they also raise AUPR, and cost '
+        'FPR95: no T improves all four figures beyond doubt.',
         axis='T',
+        scores=['msp', 'entropy'],
         variants=[
             dict(name=f'T = {value}', test={'model.test_cfg.temperature': value}, value=value)
-            for value in (0.6, 0.7, 0.8, 0.9, 1.0)
+            for value in (0.7, 0.8, 0.9, 1.0)
         ],
     ),
     dict(
