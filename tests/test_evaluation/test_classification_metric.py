@@ -200,4 +200,5 @@ def test_mmpretrain_is_not_needed():
         'import mmseg_abnn\n'
         "METRICS.build(dict(type='ClassificationUncertaintyMetric'))"
     )
-    subprocess.run([sys.executable, '-c', code], check=True)
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmengine.registry import METRICS
 
-from ..functional import FPR_RULES
+from .arguments import check_shared_arguments
 from .classification_samples import COLUMNS, image_name, read_image
 from .classification_summary import (
     ClassificationSettings,
@@ -20,7 +20,6 @@ from .classification_summary import (
 )
 from .measure import Row
 from .report import REPORT_FILE, write_csv
-from .uncertainty_metric import check_scores, is_int
 
 
 @METRICS.register_module()
@@ -75,16 +74,10 @@ class ClassificationUncertaintyMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        if collect_device not in ('cpu', 'gpu'):
-            raise ValueError(f"`collect_device` must be 'cpu' or 'gpu', got {collect_device!r}")
-        check_scores(scores)
+        check_shared_arguments(scores, ece_bins, fpr_rule, collect_device)
         taken = [name for name in scores if name in COLUMNS]
         if taken:
             raise ValueError(f'`scores` must not hold the column names {COLUMNS}, got {taken}')
-        if not is_int(ece_bins) or ece_bins < 1:
-            raise ValueError(f'`ece_bins` must be an integer >= 1, got {ece_bins!r}')
-        if fpr_rule not in FPR_RULES:
-            raise ValueError(f'`fpr_rule` must be one of {FPR_RULES}, got {fpr_rule!r}')
         if report_dir is not None and not (isinstance(report_dir, str) and report_dir):
             raise ValueError(f'`report_dir` must be None or a non-empty string, got {report_dir!r}')
         self.settings = ClassificationSettings(tuple(scores), ece_bins, fpr_rule)

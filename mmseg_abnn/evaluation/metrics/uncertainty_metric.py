@@ -10,8 +10,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmseg.registry import METRICS
 
-from ..functional import FPR_RULES
 from ..functional.score_grid import FINEST
+from .arguments import check_shared_arguments, is_int
 from .measure import ECE_SCOPES, Row, find_pixels, measure_detection, measure_segmentation
 from .pooled import Evidence, PooledCounts
 from .report import write_plots, write_report
@@ -114,15 +114,9 @@ class UncertaintyMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        if collect_device not in ('cpu', 'gpu'):
-            raise ValueError(f"`collect_device` must be 'cpu' or 'gpu', got {collect_device!r}")
-        check_scores(scores)
-        if not is_int(ece_bins) or ece_bins < 1:
-            raise ValueError(f'`ece_bins` must be an integer >= 1, got {ece_bins!r}')
+        check_shared_arguments(scores, ece_bins, fpr_rule, collect_device)
         if ece_scope not in ECE_SCOPES:
             raise ValueError(f'`ece_scope` must be one of {ECE_SCOPES}, got {ece_scope!r}')
-        if fpr_rule not in FPR_RULES:
-            raise ValueError(f'`fpr_rule` must be one of {FPR_RULES}, got {fpr_rule!r}')
         if not is_int(ignore_index):
             raise ValueError(f'`ignore_index` must be an integer, got {ignore_index!r}')
         if not isinstance(pooled, bool):
@@ -353,23 +347,3 @@ class UncertaintyMetric(BaseMetric):
         print_log('uncertainty, in percent:\n' + table, logger)
         if 'AUROC' not in metrics:
             print_log('no OOD pixel was seen: AUPR, AUROC and FPR95 are undefined', logger)
-
-
-def is_int(value: Any) -> bool:
-    """Tell whether a value is an integer, which booleans are not."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def check_scores(scores: Sequence[str]) -> None:
-    """Scores name metric keys and files, so they are plain words; see the class docstring."""
-    if isinstance(scores, str) or not isinstance(scores, Sequence) or not scores:
-        raise ValueError(f'`scores` must be a non-empty sequence of names, got {scores!r}')
-    for name in scores:
-        # `pooled/AUPR` must not be ambiguous.
-        if not isinstance(name, str) or not name.isidentifier() or name in ('pooled', 'pred'):
-            raise ValueError(
-                "`scores` must hold names of letters, digits and '_' other than 'pooled' and "
-                f"'pred', got {name!r}"
-            )
-    if len(set(scores)) != len(scores):
-        raise ValueError(f'`scores` must not hold a name twice, got {tuple(scores)}')
