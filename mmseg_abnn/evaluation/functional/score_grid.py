@@ -11,6 +11,7 @@ octave has 2^16 cells at least, down to 2^-32. Logits, energies and distances li
 either sign, in octaves of 2^19 cells. Other octaves have 2^10.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -76,6 +77,48 @@ def place(magnitudes: np.ndarray, negative: bool, coarser: int) -> Placed:
     cells = mantissa >> shifts
     residues = mantissa - (cells << shifts)
     return Placed((cells + (codes >> 5)).astype(np.int64), octaves, residues)
+
+
+class OctaveRun(NamedTuple):
+    """The scores of one octave among sorted ones.
+
+    Attributes:
+        octave: Its biased exponent.
+        patterns: Int32, ascending, of shape (scores,).
+        shift: Number of mantissa bits below the resolution of a cell.
+        offset: The cell of a score is ``(pattern >> shift) + offset``.
+    """
+
+    octave: int
+    patterns: np.ndarray
+    shift: int
+    offset: int
+
+    def cells(self, part: slice) -> np.ndarray:
+        """Return the cells of some of the scores, int64."""
+        cells = (self.patterns[part] >> self.shift).astype(np.int64)
+        cells += self.offset
+        return cells
+
+    def is_aligned(self) -> bool:
+        """Tell whether no score has a bit below the resolution of its cell."""
+        return self.shift == 0 or not (self.patterns & ((1 << self.shift) - 1)).any()
+
+
+def octave_runs(patterns: np.ndarray, negative: bool, coarser: int) -> Iterator[OctaveRun]:
+    """Split sorted scores of one sign into octaves: in each, a cell is a shift and a sum away.
+
+    Args:
+        patterns: The float32 magnitudes as int32, ascending, of shape (scores,).
+        negative: Whether the scores are below zero.
+        coarser: How many bits the octaves have less than in the finest grid.
+    """
+    codes = _octave_codes(negative, coarser)
+    ends = np.searchsorted(patterns, np.arange(NUM_OCTAVES + 1, dtype=np.int32) << _MANTISSA_BITS)
+    for octave in np.flatnonzero(np.diff(ends)).tolist():
+        shift, first = int(codes[octave]) & 31, int(codes[octave]) >> 5
+        offset = first - (octave << _MANTISSA_BITS >> shift)
+        yield OctaveRun(octave, patterns[ends[octave] : ends[octave + 1]], shift, offset)
 
 
 @lru_cache

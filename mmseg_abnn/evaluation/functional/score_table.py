@@ -16,6 +16,7 @@ from .score_grid import (
     cell_edges,
     num_cells,
     octave_bits,
+    octave_runs,
     octave_slices,
     place,
 )
@@ -83,13 +84,12 @@ class ScoreTable:
         np.add.at(self._positives, found, self._positives.dtype.type(1))
         table = torch.from_numpy(self._totals)  # its scatter_add_ is faster than NumPy's add.at
         ones = torch.ones(_CHUNK, dtype=table.dtype)
-        for start in range(0, len(scores), _CHUNK):
-            placed, unaligned = self._place(scores[start : start + _CHUNK])
-            table.scatter_add_(0, torch.from_numpy(placed.cells), ones[: len(placed.cells)])
-            if unaligned is not None:
-                unaligned &= self._aligned.take(placed.octaves)  # most octaves are known already
-                if unaligned.any():
-                    self._aligned[placed.octaves[unaligned]] = False
+        for run in octave_runs(self._sorted(scores), self.negative, self._coarser):
+            if self._aligned[run.octave] and not run.is_aligned():
+                self._aligned[run.octave] = False
+            for start in range(0, len(run.patterns), _CHUNK):
+                cells = torch.from_numpy(run.cells(slice(start, start + _CHUNK)))
+                table.scatter_add_(0, cells, ones[: len(cells)])
         if self._has_repeats(scores):
             self._compared.add(self._place(scores)[0].cells, np.abs(scores).astype(np.float64))
         else:
@@ -166,19 +166,25 @@ class ScoreTable:
         self._positives = _filled(self._size, totals.dtype)
         self._positives[cells] = positives
 
-    def _place(self, scores: np.ndarray) -> tuple[Placed, np.ndarray | None]:
-        """Return the places of scores, and which are not aligned; None: all of them are."""
-        magnitudes = rounded = np.abs(scores)
-        if scores.dtype == np.float64:
-            rounded = np.minimum(magnitudes, _FLOAT32_MAX).astype(np.float32)
+    def _sorted(self, scores: np.ndarray) -> np.ndarray:
+        """Return the bit patterns of the magnitudes in float32, ascending.
+
+        A sort of integers costs less than it saves: the cells are then incremented in the order in
+        which they lie in memory. Octaves in which rounding to float32 moved a score are noted.
+        """
+        rounded, inexact = _rounded(scores)
+        patterns = rounded.view(np.int32)
+        if inexact is not None:
+            self._aligned[place(rounded[inexact], self.negative, self._coarser).octaves] = False
+        patterns.sort()
+        return patterns
+
+    def _place(self, scores: np.ndarray) -> tuple[Placed, np.ndarray]:
+        """Return the places of scores, and which are not aligned."""
+        rounded, inexact = _rounded(scores)
         placed = place(rounded, self.negative, self._coarser)
-        unaligned = None
-        if placed.residues.any():
-            unaligned = placed.residues > 0
-        if scores.dtype == np.float64:
-            inexact = rounded != magnitudes
-            unaligned = inexact if unaligned is None else unaligned | inexact
-        return placed, unaligned
+        unaligned = placed.residues > 0
+        return placed, unaligned if inexact is None else unaligned | inexact
 
     def _block(self, block: slice, aligned: bool) -> Iterator[CountedCells]:
         cells = np.flatnonzero(self._totals[block] != 0)  # of booleans it is faster
@@ -223,13 +229,20 @@ class ScoreTable:
         starts = range(0, len(scores), len(scores) // 16)
         stretches = [scores[start : start + _SAMPLE // 16] for start in starts]
         for sample in (scores[:: len(scores) // _SAMPLE], np.concatenate(stretches)):
-            unaligned = self._place(sample)[1]
-            if unaligned is not None:
-                values = sample[unaligned]
-                repeats = len(values) - len(np.unique(values))
-                if repeats > _MANY_REPEATS * len(values):
-                    return True
+            values = sample[self._place(sample)[1]]
+            repeats = len(values) - len(np.unique(values))
+            if repeats > _MANY_REPEATS * len(values):
+                return True
         return False
+
+
+def _rounded(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the magnitudes in float32, a new array, and where they are not exact (None: nowhere)."""
+    magnitudes = np.abs(scores)
+    if scores.dtype == np.float32:
+        return magnitudes, None
+    rounded = np.minimum(magnitudes, _FLOAT32_MAX).astype(np.float32)
+    return rounded, rounded != magnitudes
 
 
 def _filled(size: int, dtype: Any) -> np.ndarray:
