@@ -19,7 +19,9 @@ train = {
     'val_evaluator': None,
     'default_hooks.checkpoint.interval': -1,
     'default_hooks.checkpoint.save_last': False,
+    'optim_wrapper.type': 'CPUAmpOptimWrapper',  # bfloat16: there are many trainings
 }
+test = {'test_cfg.fp16': True}  # bfloat16 on a CPU
 
 _alphas = [0.01, 0.03, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]
 _alpha = 0.15  # the reference's
@@ -31,7 +33,27 @@ def _eta(**settings: object) -> dict:
     return {'abnn.eta._delete_': True, **{f'abnn.eta.{k}': v for k, v in settings.items()}}
 
 
+def _sharpened(*pairs: tuple[float, float]) -> list[dict]:
+    """Return variants with noise in the backbone alone, by noise scale and temperature."""
+    return [
+        dict(
+            name=f'backbone, alpha = {alpha}, T = {temperature}',
+            train={'abnn.include': ['backbone.*'], 'abnn.alpha': alpha},
+            test={'model.test_cfg.temperature': temperature},
+        )
+        for alpha, temperature in pairs
+    ]
+
+
 groups = [
+    dict(
+        name='search',
+        title='Noise scale and temperature together',
+        question='Which combination is better than the deterministic network in all four figures?',
+        remark='',
+        scores=['msp', 'entropy'],
+        variants=_sharpened((0.15, 0.9), (0.15, 0.85), (0.2, 0.85), (0.2, 0.8), (0.3, 0.75)),
+    ),
     dict(
         name='alpha',
         title='Noise scale, with and without fine-tuning',

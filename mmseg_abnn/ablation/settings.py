@@ -17,7 +17,7 @@ from .variants import DETERMINISTIC, FINE_TUNED, Ablation, Variant
 
 Reader = Callable[[str], Config]
 # what the numbers of a test depend on, beside its checkpoint
-_OF_TEST = ('model', 'custom_hooks', 'test_dataloader', 'test_evaluator')
+_OF_TEST = ('model', 'custom_hooks', 'test_cfg', 'test_dataloader', 'test_evaluator')
 _LENGTH = 16  # of the names that are made from hashes
 
 

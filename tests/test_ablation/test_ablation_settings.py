@@ -95,8 +95,9 @@ def test_equal_settings_are_the_same_however_they_are_written(read):
         noisy,
         find(REFERENCE_VARIANT, make_ablation(data_root='others')),
         find(REFERENCE_VARIANT, make_ablation(scores=('entropy', 'msp'))),
+        find(REFERENCE_VARIANT, make_ablation(test={'test_cfg.fp16': 'True'})),
     ]
-    assert len({found.test for found in (reference, *others)}) == 12
+    assert len({found.test for found in (reference, *others)}) == 13
     # how often seeds are repeated is no setting
     assert find(REFERENCE_VARIANT, make_ablation(seeds=(5,))) == reference
 

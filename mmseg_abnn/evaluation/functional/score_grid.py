@@ -102,7 +102,7 @@ class OctaveRun(NamedTuple):
 
     def is_aligned(self) -> bool:
         """Tell whether no score has a bit below the resolution of its cell."""
-        return self.shift == 0 or not (self.patterns & ((1 << self.shift) - 1)).any()
+        return not int(np.bitwise_or.reduce(self.patterns)) & ((1 << self.shift) - 1)
 
 
 def octave_runs(patterns: np.ndarray, negative: bool, coarser: int) -> Iterator[OctaveRun]:

@@ -24,7 +24,7 @@ from .score_grid import (
 _INT32_MAX = 2**31 - 1
 _FLOAT32_MAX = np.finfo(np.float32).max
 # Scores and cells at a time: temporary arrays stay in the cache
-_CHUNK = 2**15
+_CHUNK = 2**16
 _BLOCK = 2**14
 _SAMPLE = 8192
 _MANY_REPEATS = 0.25
