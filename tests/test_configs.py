@@ -98,7 +98,7 @@ def test_model(config):
     assert type(model).__name__ == ('MCEncoderDecoder' if sampling else 'EncoderDecoder')
     if config.startswith('configs/abnn'):
         assert type(model.decode_head.loss_decode).__name__ == 'ABNNLoss'
-        assert cfg.custom_hooks[-1].alpha in ([1.0] if 'paper' in config else [0.1, 0.15])
+        assert cfg.custom_hooks[-1].alpha in ([1.0] if 'paper' in config else [0.1, 0.2])
         report = convert_to_abnn(model, alpha=cfg.custom_hooks[-1].alpha)
         assert report.num_trainable < 0.01 * report.num_parameters
         assert len(report.converted) > 20
@@ -191,10 +191,12 @@ def dataset_splits(cfg):
 
 @pytest.mark.parametrize('config', [c for c in CONFIGS if 'paper' in c])
 def test_paper_variant(config):
-    """Alpha = 1 and a random weight for every class; all else as in the other config."""
+    """Alpha = 1, every layer, a random weight for every class; else as in the other config."""
     paper, ours = complete(ROOT / config), complete(ROOT / config.replace('_paper', ''))
     for cfg in (paper, ours):
         cfg.custom_hooks[-1].pop('alpha')
+        include = cfg.custom_hooks[-1].pop('include')
+        assert list(include) == (['*'] if cfg is paper else ['backbone.*'])
         for head in (cfg.model.decode_head, cfg.model.auxiliary_head):
             eta = head.loss_decode.pop('eta')
             assert eta['type'] == ('normal' if cfg is paper else 'sparse')

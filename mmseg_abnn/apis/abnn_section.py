@@ -72,7 +72,7 @@ class ABNNSettings:
     alpha: Alpha = DEFAULT_ALPHA
     noise_shape: str = DEFAULT_NOISE_SHAPE
     trainable: str | Sequence[str] = 'norm'
-    include: Sequence[str] = ('*',)
+    include: Sequence[str] = ('backbone.*',)
     exclude: Sequence[str] = ()
     eta: Eta = field(default_factory=lambda: dict(type='sparse', weight=0.5))
     max_iters: int = 4000

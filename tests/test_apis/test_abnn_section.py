@@ -269,7 +269,7 @@ def test_three_lines(tmp_path, family):
     norms = {
         f'{name}.{kind}'
         for name, module in network.named_modules()
-        if 'Norm' in type(module).__name__
+        if name.startswith('backbone.') and 'Norm' in type(module).__name__
         for kind in ('weight', 'bias')
     }
     for member in range(2):

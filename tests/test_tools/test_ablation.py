@@ -21,9 +21,9 @@ VARIANTS = [
         fine_tuned=False,
         value=0.3,
     ),
-    dict(name='one member', members=1, value=0.15),
+    dict(name='one member', members=1, value=0.2),
     dict(name='equal effect', train={'abnn.num_members': 1}, equal_effect=0.2, value=0.2),
-    dict(name='the same', train={'abnn.alpha': 0.15}),
+    dict(name='the same', train={'abnn.alpha': 0.2}),
 ]
 
 
@@ -137,7 +137,7 @@ def test_what_is_written(tried):
     assert '| noise alone   | msp   |     1 |' in printed
     page = (out / 'ablation.md').read_text()
     assert '![Kinds](small_kinds.png)' in page
-    assert '`alpha=0.15`' in page
+    assert '`alpha=0.2`' in page
     assert (out / 'small_kinds.png').is_file()
     assert page.rstrip().endswith('## Other\n\n*What?*\n\nNot measured: a.')
 

@@ -192,8 +192,8 @@ def test_what_a_member_file_says(uninterrupted, base):
     state = read_checkpoint(base)['state_dict']
     _, facts = load_member(str(uninterrupted / 'member_1.safetensors'))
     assert facts['base_hash'] == state_hash(state)
-    assert (facts['alpha'], facts['noise_shape']) == (0.15, 'channel')
-    assert facts['config']['custom_hooks'][0]['alpha'] == 0.15
+    assert (facts['alpha'], facts['noise_shape']) == (0.2, 'channel')
+    assert facts['config']['custom_hooks'][0]['alpha'] == 0.2
     assert facts['config']['train_cfg']['max_iters'] == ITERATIONS
     assert str(Path(ROOT)) not in json.dumps(facts['config']['model'])
 

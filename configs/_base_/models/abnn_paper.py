@@ -2,4 +2,4 @@
 # distribution of eta is given there: the normal one is ours.
 _base_ = './abnn.py'
 
-abnn = dict(alpha=1.0, eta=dict(_delete_=True, type='normal', std=0.5))
+abnn = dict(alpha=1.0, include=('*',), eta=dict(_delete_=True, type='normal', std=0.5))
