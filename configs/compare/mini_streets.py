@@ -1,8 +1,9 @@
-# What tools/analysis_tools/compare.py compares on MiniStreets. Made for each SEED in 0, 1, 2 by
+# What tools/analysis_tools/compare.py compares on MiniStreets. Made by
 #   BASE=configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py; DIR=work_dirs/compare
-#   for N in $SEED 1$SEED 2$SEED; do
+#   for N in 0 1 2 10 20; do
 #     python tools/train.py $BASE --work-dir $DIR/$N/base --cfg-options randomness.seed=$N
 #   done
+# and, for each SEED in 0, 1, 2, by
 #   python tools/train.py configs/abnn/deeplabv3plus_mini_streets.py --work-dir $DIR/$SEED/abnn \
 #       --cfg-options load_from=$DIR/$SEED/base/iter_700.pth randomness.seed=$((1000 * SEED))
 #   python tools/train.py configs/abnn/deeplabv3plus_mini_streets.py --work-dir $DIR/$SEED/control \
@@ -12,9 +13,10 @@
 #       --work-dir $DIR/$SEED/fit --out $DIR/$SEED/temperature.py
 #   python tools/misc/fit_temperature.py configs/abnn/deeplabv3plus_mini_streets.py \
 #       $DIR/$SEED/abnn/abnn.pth --work-dir $DIR/$SEED/fit --out $DIR/$SEED/abnn_temperature.py
-#   python tools/misc/merge_networks.py $DIR/$SEED/base/iter_700.pth $DIR/1$SEED/base/iter_700.pth \
-#       $DIR/2$SEED/base/iter_700.pth --out $DIR/$SEED/ensemble.pth
-# (member m is trained from randomness.seed + m: no two members of all seeds share theirs)
+#   python tools/misc/merge_networks.py $DIR/$SEED/base/iter_700.pth $DIR/10/base/iter_700.pth \
+#       $DIR/20/base/iter_700.pth --out $DIR/$SEED/ensemble.pth
+# Member m is trained from randomness.seed + m: no two members of all seeds share theirs. Two
+# networks of a Deep Ensemble are the same for all seeds, so its standard errors are too small.
 title = 'MiniStreets'
 seeds = [0, 1, 2]
 reference = 'deterministic'  # costs are relative to this method's
@@ -49,7 +51,7 @@ methods = [
         config='configs/deep_ensembles/deeplabv3plus_mini_streets.py',
         checkpoint=f'{_dir}/ensemble.pth',
         scores=_scores,
-        trained_in=[_base, 'work_dirs/compare/1{seed}/base', 'work_dirs/compare/2{seed}/base'],
+        trained_in=[_base, 'work_dirs/compare/10/base', 'work_dirs/compare/20/base'],
     ),
     dict(
         name='control: no noise',

@@ -71,6 +71,10 @@ def _introduction(results: Results) -> list[str]:
     if facts['reference']:
         settings = ', '.join(f'`{key}={value!r}`' for key, value in facts['reference'].items())
         parts.append(f'The reference is the ABNN with {settings}.')
+    for key, what in (('train', 'training'), ('test', 'test')):
+        if facts.get(key):
+            options = ', '.join(f'`{name}={text}`' for name, text in facts[key].items())
+            parts.append(f'Options of each {what}: {options}.')
     return parts
 
 

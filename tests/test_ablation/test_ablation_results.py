@@ -27,7 +27,13 @@ NOISY = Variant('g/noisy', 'noisy', 'noisy', value=0.1, series='not tuned')
 GROUP = make_group(LOW, HIGH, NOISY, scores=('msp', 'entropy'), axis='alpha', remark='Hand-made.')
 NAMES = ('mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95')
 FACTS = dict(
-    split='some images', data_root='images', config='c.py', base='b.py', reference={'alpha': 0.1}
+    split='some images',
+    data_root='images',
+    config='c.py',
+    base='b.py',
+    reference={'alpha': 0.1},
+    train={},
+    test={'a.b': '1', 'c': 'True'},
 )
 
 
@@ -167,6 +173,8 @@ def test_the_page(results, tmp_path):
     text = page.read_text()
     assert text.startswith('# Ablation: T\n\nMeasured on some images (`images`), with `c.py` and')
     assert 'The reference is the ABNN with `alpha=0.1`.' in text
+    assert 'Options of each test: `a.b=1`, `c=True`.' in text
+    assert 'Options of each training' not in text
     first, second = re.split(r'^## ', text, flags=re.MULTILINE)[1:]
     assert first.startswith('Title\n\n*Why?*\n\nHand-made.\n\nMean over images, in percent:\n')
     assert '| low | msp | 3 | 14.00 ± 0.58<br>(+3.00 ± 0.58) | 15.00 ± 0.58<br>(+3.00 ±' in first

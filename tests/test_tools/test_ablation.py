@@ -138,6 +138,8 @@ def test_what_is_written(tried):
     page = (out / 'ablation.md').read_text()
     assert '![Kinds](small_kinds.png)' in page
     assert '`alpha=0.2`' in page
+    assert "`test_cfg={'mode': 'whole', 'temperature': 0.88}`" in page
+    assert 'Options of each training: `model.' in page
     assert (out / 'small_kinds.png').is_file()
     assert page.rstrip().endswith('## Other\n\n*What?*\n\nNot measured: a.')
 

@@ -84,14 +84,17 @@ def render(ablation: Ablation, results: Results, args: argparse.Namespace) -> No
 
 def describe(ablation: Ablation) -> dict[str, Any]:
     """Return what all variants have in common, for the stored results."""
-    section = Config.fromfile(ablation.config).to_dict().get('abnn') or {}
+    cfg = Config.fromfile(ablation.config).to_dict()
+    section = {key: value for key, value in (cfg.get('abnn') or {}).items() if key != 'seed'}
     return {
         'title': ablation.title,
         'config': ablation.config,
         'base': ablation.base,
         'data_root': ablation.data_root,
         'split': ablation.split,
-        'reference': {key: value for key, value in section.items() if key != 'seed'},
+        'reference': section | {'test_cfg': cfg['model'].get('test_cfg')},
+        'train': dict(ablation.train),
+        'test': dict(ablation.test),
     }
 
 

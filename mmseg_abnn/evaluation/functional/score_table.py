@@ -237,7 +237,7 @@ class ScoreTable:
 
 
 def _rounded(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the magnitudes in float32, a new array, and where they are not exact (None: nowhere)."""
+    """Return the magnitudes in float32, a new array, and where they are inexact (None: nowhere)."""
     magnitudes = np.abs(scores)
     if scores.dtype == np.float32:
         return magnitudes, None
