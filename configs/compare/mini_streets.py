@@ -11,8 +11,6 @@
 #       abnn.alpha=0
 #   python tools/misc/fit_temperature.py $BASE $DIR/$SEED/base/iter_700.pth \
 #       --work-dir $DIR/$SEED/fit --out $DIR/$SEED/temperature.py
-#   python tools/misc/fit_temperature.py configs/abnn/deeplabv3plus_mini_streets.py \
-#       $DIR/$SEED/abnn/abnn.pth --work-dir $DIR/$SEED/fit --out $DIR/$SEED/abnn_temperature.py
 #   python tools/misc/merge_networks.py $DIR/$SEED/base/iter_700.pth $DIR/10/base/iter_700.pth \
 #       $DIR/20/base/iter_700.pth --out $DIR/$SEED/ensemble.pth
 # Member m is trained from randomness.seed + m: no two members of all seeds share theirs. Two
@@ -67,14 +65,6 @@ methods = [
         checkpoint=f'{_dir}/abnn/abnn.pth',
         scores=_scores,
         # its own training and that of the network it starts from
-        trained_in=[_base, f'{_dir}/abnn'],
-        options={'abnn.seed': '{seed}'},
-    ),
-    dict(
-        name='ABNN, temperature scaling',
-        config=f'{_dir}/abnn_temperature.py',
-        checkpoint=f'{_dir}/abnn/abnn.pth',
-        scores=_scores,
         trained_in=[_base, f'{_dir}/abnn'],
         options={'abnn.seed': '{seed}'},
     ),
