@@ -5,7 +5,7 @@
 # The networks to start from are those of configs/compare/mini_streets.py, which says how they are
 # made; the noise scales of each layer are measured on the validation images of data/mini_streets.
 title = 'MiniStreets'
-config = 'configs/abnn/deeplabv3plus_mini_streets.py'
+config = 'configs/ablation/mini_streets_reference.py'
 base = 'configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
 base_checkpoint = 'work_dirs/compare/{seed}/base/iter_700.pth'
 data_root = 'data/mini_streets_selection'

@@ -139,7 +139,7 @@ def test_what_is_written(tried):
     page = (out / 'ablation.md').read_text()
     assert '![Kinds](small_kinds.png)' in page
     assert '`alpha=0.2`' in page
-    assert "`test_cfg={'mode': 'whole', 'temperature': 0.88}`" in page
+    assert "`test_cfg={'mode': 'whole', 'temperature': 0.85}`" in page
     assert re.search(r'^Options of each training: .*`model\.', page, re.MULTILINE)
     assert (out / 'small_kinds.png').is_file()
     assert page.rstrip().endswith('## Other\n\n*What?*\n\nNot measured: a.')
