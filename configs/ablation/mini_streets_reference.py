@@ -1,5 +1,5 @@
-# The ABNN that mini_streets.py varies. Its settings stand here, so that the defaults may follow what
-# is found without changing what was measured.
+# The ABNN that mini_streets.py varies. Its settings stand here, so that the defaults may follow
+# what is found without changing what was measured.
 _base_ = '../abnn/deeplabv3plus_mini_streets.py'
 abnn = dict(
     num_members=3,
