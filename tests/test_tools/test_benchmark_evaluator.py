@@ -43,6 +43,16 @@ def test_quick_run(tool, quick):
     assert (out / 'benchmark.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_some_contenders(tmp_path):
+    """Without scikit-learn there is nothing to compare with."""
+    name = 'ours: ScoreHistogram'
+    command = [sys.executable, PATH, '--quick', '--contenders', name, '--out', tmp_path / 'out']
+    succeeded(run(command))
+    rows = json.loads((tmp_path / 'out/benchmark.json').read_text())['results']
+    assert [(row['images'], row['contender']) for row in rows] == [(1, name), (2, name)]
+    assert all(row['median_seconds'] > 0 and 'speedup' not in row for row in rows)
+
+
 def test_rows(quick):
     rows = json.loads((quick[1] / 'benchmark.json').read_text())['results']
     for row in rows:

@@ -46,10 +46,10 @@ MANY = 10  # above this number of images there is one round
 def run(args: argparse.Namespace, folder: Path) -> list[contenders.Row]:
     """Run all contenders at all sizes; what scikit-learn gives at a size is the reference there."""
     rows: list[contenders.Row] = []
-    done: dict[str, list[contenders.Row]] = {name: [] for name in contenders.CONTENDERS}
+    done: dict[str, list[contenders.Row]] = {name: [] for name in args.contenders}
     for images in args.sizes:
         here: dict[str, contenders.Row] = {
-            name: {'images': images, 'contender': name} for name in contenders.CONTENDERS
+            name: {'images': images, 'contender': name} for name in args.contenders
         }
         for name, row in here.items():
             absent = name.startswith('torchmetrics') and find_spec('torchmetrics') is None
@@ -72,8 +72,8 @@ def run(args: argparse.Namespace, folder: Path) -> list[contenders.Row]:
                 done[name].append(row)
             del row['rounds']
         for name, row in here.items():
-            other = here[contenders.reference(name)]
-            if not (row['not_run'] or other['not_run']):
+            other = here.get(contenders.reference(name))
+            if other and not (row['not_run'] or other['not_run']):
                 row |= report.compare(row, other)
         rows += here.values()
     return rows
@@ -100,6 +100,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark_evaluator'))
     parser.add_argument('--sizes', type=int, nargs='+', default=SIZES, help='numbers of images')
     parser.add_argument('--image-size', type=int, nargs=2, default=[720, 1280], metavar=('H', 'W'))
+    names = list(contenders.CONTENDERS)
+    parser.add_argument(
+        '--contenders', nargs='+', choices=names, default=names, help='run these only'
+    )
     parser.add_argument('--score', choices=['msp', 'entropy'], default='msp')
     parser.add_argument('--repeats', type=int, default=3, help=f'rounds, up to {MANY} images')
     threads = torch.get_num_threads()

@@ -1,5 +1,7 @@
 """Comparison with scikit-learn, as a table and as a figure."""
 
+from itertools import zip_longest
+
 from matplotlib.figure import Figure
 from prettytable import PrettyTable
 
@@ -53,8 +55,8 @@ def text_table(rows: list[Row]) -> str:
     """Return the table for a terminal."""
     table = PrettyTable(COLUMNS, align='r')
     table.align['contender'] = 'l'
-    for number, row in enumerate(rows, 1):
-        table.add_row(cells(row), divider=number % len(CONTENDERS) == 0)
+    for row, after in zip_longest(rows, rows[1:]):
+        table.add_row(cells(row), divider=after is None or after['images'] != row['images'])
     return table.get_string()
 
 
