@@ -121,7 +121,8 @@ groups = [
         name='noise_shape',
         title='Noise per channel or per element',
         question='Is noise on the gains (per channel) better than noise on the activations?',
-        remark='',
+        remark='One seed. Noise per element finds no OOD objects at the scale of the '
+        'reference, and ruins the network at a larger one.',
         scores=['entropy', 'msp'],
         variants=[
             dict(name='per channel', train={'abnn.noise_shape': 'channel'}),
@@ -183,7 +184,7 @@ groups = [
         name='budget',
         title='Budget',
         question='How many iterations does the fine-tuning of a member take?',
-        remark='',
+        remark='One seed. Forty iterations are enough: more change nothing.',
         scores=['entropy', 'msp'],
         axis='iterations of a member',
         variants=[
@@ -234,7 +235,9 @@ groups = [
         name='members',
         title='Members',
         question='How many members M are needed?',
-        remark='',
+        remark='One seed, three draws each. More members are better in AUPR, AUROC and FPR95, '
+        'and five are not the end; calibration gets more cautious. With as many passes, '
+        'draws do as well, see below.',
         scores=['entropy', 'msp'],
         axis='M',
         variants=[
@@ -251,7 +254,9 @@ groups = [
         name='draws',
         title='Draws',
         question='How many draws L of each member are needed?',
-        remark='',
+        remark='One seed, three members. More draws are better in AUPR, AUROC and FPR95, and '
+        'three are not the end: six cost twice the time and gain as much again. The '
+        'default of three is for the time.',
         scores=['entropy', 'msp'],
         axis='L',
         variants=[
@@ -276,7 +281,8 @@ groups = [
         name='scores',
         title='Scores',
         question='Which score finds OOD objects best?',
-        remark='',
+        remark='One seed. The entropy is the safe choice. The mutual information has an AUPR of '
+        '16.3 without and of 10.9 with the fine-tuning, and a worse FPR95 in both cases.',
         scores=['entropy', 'msp', 'mutual_information'],
         variants=[dict(name='not fine-tuned', test=_draws, fine_tuned=False)],
     ),
@@ -284,7 +290,8 @@ groups = [
         name='labels',
         title='Label map',
         question='Should the label map be that of the base network? The reference takes the draws.',
-        remark='',
+        remark='One seed. The label map of the base network keeps its mIoU exactly, here for a '
+        'worse one.',
         scores=['entropy', 'msp'],
         variants=[
             dict(name='base network', test={'model.test_cfg.labels_from': 'base'}),
