@@ -137,7 +137,8 @@ groups = [
         name='eta',
         title='Class weights: families',
         question='From which distribution should the class weights 1 + eta of a member be drawn?',
-        remark='',
+        remark='One seed. The sparse weights are the best in AUPR, AUROC and FPR95; a random weight '
+        'for every class is worse than none.',
         scores=['entropy', 'msp'],
         variants=[
             dict(name='none', train=_eta(type='sparse', weight=1.0)),
@@ -150,7 +151,8 @@ groups = [
         name='eta_strength',
         title='Class weights: strength',
         question='Which weight should the randomly chosen classes of a member have?',
-        remark='',
+        remark='One seed. Half the weight, the default, is the best of these; twice the weight '
+        'costs everything but calibration.',
         scores=['entropy', 'msp'],
         axis='weight of the chosen classes',
         variants=[
