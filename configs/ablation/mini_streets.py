@@ -137,8 +137,8 @@ groups = [
         name='eta',
         title='Class weights: families',
         question='From which distribution should the class weights 1 + eta of a member be drawn?',
-        remark='One seed. The sparse weights are the best in AUPR, AUROC and FPR95; a random weight '
-        'for every class is worse than none.',
+        remark='One seed. The sparse weights are the best in AUPR, AUROC and FPR95; a random '
+        'weight for every class is worse than none.',
         scores=['entropy', 'msp'],
         variants=[
             dict(name='none', train=_eta(type='sparse', weight=1.0)),
