@@ -45,6 +45,25 @@ def _sharpened(*pairs: tuple[float, float]) -> list[dict]:
     ]
 
 
+def _more_draws(alpha: float, temperature: float, draws: int, labels: str = '') -> dict:
+    """Return a variant with more draws; ``labels`` says whose label map it has, if not theirs."""
+    test = {'abnn.num_samples': draws, 'model.test_cfg.temperature': temperature}
+    name = f'alpha = {alpha}, T = {temperature}, L = {draws}'
+    if labels:
+        test['model.test_cfg.labels_from'] = labels
+        name += f', labels of the {labels} network'
+    return dict(name=name, train={'abnn.alpha': alpha}, test=test)
+
+
+def _equal_effect(alpha: float, temperature: float) -> dict:
+    """Return a variant with noise scales for each layer."""
+    return dict(
+        name=f'effect of alpha = {alpha}, T = {temperature}',
+        equal_effect=alpha,
+        test={'model.test_cfg.temperature': temperature},
+    )
+
+
 groups = [
     dict(
         name='search',
@@ -59,6 +78,19 @@ groups = [
         variants=_sharpened(
             (0.15, 0.9), (0.15, 0.85), (0.2, 0.9), (0.2, 0.85), (0.2, 0.8), (0.3, 0.75)
         ),
+    ),
+    dict(
+        name='more_draws',
+        title='More noise with more draws',
+        question='Does more noise pay, if more draws average it and the labels stay as they were?',
+        remark='',
+        scores=['entropy', 'msp'],
+        variants=[
+            _more_draws(0.2, 0.85, 10),
+            _more_draws(0.3, 0.75, 10, 'base'),
+            _more_draws(0.3, 0.65, 10, 'base'),
+            _more_draws(0.3, 0.65, 6, 'base'),
+        ],
     ),
     dict(
         name='alpha',
@@ -231,6 +263,19 @@ groups = [
                 train={'abnn.include': ['backbone.layer3.*', 'backbone.layer4.*']},
             ),
             dict(name='backbone, scales of equal effect', equal_effect=_alpha),
+        ],
+    ),
+    dict(
+        name='equal_effect',
+        title='Noise scales of equal effect',
+        question='Are scales of equal effect for each layer better, with their own temperature?',
+        remark='',
+        scores=['entropy', 'msp'],
+        variants=[
+            _equal_effect(0.15, 0.85),
+            _equal_effect(0.2, 0.85),
+            _equal_effect(0.2, 0.8),
+            _equal_effect(0.3, 0.75),
         ],
     ),
     dict(

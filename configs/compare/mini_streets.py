@@ -57,6 +57,19 @@ methods = [
         checkpoint=f'{_dir}/control/abnn.pth',
         scores=_scores,
         trained_in=[_base, f'{_dir}/control'],
+        options={
+            'abnn.alpha': 0.0,
+            'abnn.num_samples': 1,
+            'model.test_cfg.temperature': 1.0,
+            'model.test_cfg.labels_from': 'mean',
+        },
+    ),
+    dict(
+        name="control, the ABNN's temperature",
+        config='configs/abnn/deeplabv3plus_mini_streets.py',
+        checkpoint=f'{_dir}/control/abnn.pth',
+        scores=_scores,
+        trained_in=[_base, f'{_dir}/control'],
         options={'abnn.alpha': 0.0, 'abnn.num_samples': 1},
     ),
     dict(

@@ -80,13 +80,19 @@ class Bench:
         }
 
     def _config(self, variant: Variant, fingerprint: Fingerprint, seed: int) -> str:
-        """Return the variant's config; with noise scales of equal effect it is written first."""
+        """Return the variant's config; with noise scales of equal effect it is written first.
+
+        Variants that share a training share that file.
+        """
         config = file_of(self.ablation, variant)
         if variant.equal_effect is None:
             return config
-        path = self._out / 'layer_scales' / fingerprint.test / f'{seed}.py'
+        name = fingerprint.training or fingerprint.test
+        path = self._out / 'layer_scales' / name / f'{seed}.py'
         checkpoint = fill_seed(self.ablation.base_checkpoint, seed)
-        options = options_of_test(self.ablation, variant, seed, self._read)
+        own = variant.train if variant.kind == FINE_TUNED else variant.test
+        given = {**self.ablation.test, **own}
+        options = {key: fill_seed(text, seed) for key, text in given.items()}
         arguments = [config, checkpoint, *arguments_of(path.with_suffix(''), options)]
         cfg = read_config(arguments, self._read)
         write_layer_scales(path, config, checkpoint, cfg, arguments, variant.equal_effect)

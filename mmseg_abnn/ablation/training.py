@@ -38,8 +38,8 @@ class Training:
         return self.work_dir / ENSEMBLE_FILE
 
     def stamp(self) -> Stamp:
-        """Describe what its result depends on."""
-        return make_stamp(self.arguments, self.cfg, self.base_checkpoint)
+        """Describe what its result depends on: not in which words the options say it."""
+        return make_stamp((), self.cfg, self.base_checkpoint)
 
 
 def is_finished(training: Training) -> bool:

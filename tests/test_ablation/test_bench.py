@@ -31,10 +31,10 @@ metrics = dict(mIoU=n, ECE=n + 0.4, **of_score)
 metrics |= {{f'msp/{{k}}': v + 100 for k, v in of_score.items()}}
 (folder / 'metrics.json').write_text(json.dumps(metrics))
 """
-NOISY = Variant('g/noisy', 'noisy', 'noisy', test={'abnn.alpha': '0.3'})
-STRONG = Variant('g/strong', 'strong', train={'abnn.alpha': '0.3'})
-LONG = Variant('g/long', 'long', train={'abnn.alpha': '0.3'}, test={'abnn.num_samples': '9'})
-AGAIN = Variant('h/again', 'again', train={'abnn.alpha': '0.3'})
+NOISY = Variant('g/noisy', 'noisy', 'noisy', test={'abnn.alpha': '0.7'})
+STRONG = Variant('g/strong', 'strong', train={'abnn.alpha': '0.7'})
+LONG = Variant('g/long', 'long', train={'abnn.alpha': '0.7'}, test={'abnn.num_samples': '9'})
+AGAIN = Variant('h/again', 'again', train={'abnn.alpha': '0.7'})
 ALL = (DETERMINISTIC_VARIANT, REFERENCE_VARIANT, NOISY, STRONG, LONG, AGAIN)
 
 
@@ -89,7 +89,7 @@ def test_equal_trainings_and_tests_run_once(tmp_path, tools):
         assert value_of(call, 'model.test_cfg.seed') == '1'
     assert value_of(long, 'abnn.num_samples') == '9'
     for call in (noisy, strong_train, strong, long):
-        assert value_of(call, 'abnn.alpha') == '0.3'
+        assert value_of(call, 'abnn.alpha') == '0.7'
     work_dirs = [call[call.index('--work-dir') + 1] for call in calls()]
     assert len(set(work_dirs)) == len(work_dirs)
 
@@ -110,6 +110,37 @@ def test_what_was_finished_is_kept(tmp_path, tools, capsys):
     # other test data: the training is kept
     make(tmp_path, tools, data_root='other').measure(STRONG, 0)
     assert [os.path.basename(call[0]) for call in calls()[number + 2 :]] == ['test.py']
+
+
+def test_a_training_is_kept_if_other_options_say_the_same(tmp_path, tools):
+    make(tmp_path, tools).measure(REFERENCE_VARIANT, 0)
+    default = Variant('g/default', 'default', train={'abnn.noise_shape': 'channel'})
+    make(tmp_path, tools).measure(default, 0)
+    names = [os.path.basename(call[0]) for call in calls()]
+    assert names == ['train.py', 'test.py', 'test.py']
+
+
+def test_variants_of_equal_effect_share_scales_and_training(tmp_path, tools, monkeypatch):
+    written = []
+
+    def write_layer_scales(path, config, checkpoint, cfg, arguments, alpha):
+        written.append((str(path), arguments[-1], alpha))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        alpha_only = "abnn = dict(alpha={'_delete_': True, '*': 0.4})"
+        path.write_text(f'_base_ = {os.path.abspath(config)!r}\n{alpha_only}\n')
+
+    monkeypatch.setattr('mmseg_abnn.ablation.bench.write_layer_scales', write_layer_scales)
+    common = dict(train={'abnn.num_members': '2'}, equal_effect=0.3)
+    bench = make(tmp_path, tools)
+    for temperature in ('0.8', '0.9'):
+        test = {'model.test_cfg.temperature': temperature}
+        bench.measure(Variant(f'g/{temperature}', temperature, test=test, **common), 1)
+    assert len(set(written)) == 1
+    assert written[0][1:] == ('abnn.num_members=2', 0.3)
+    train, first, second = calls()
+    assert [os.path.basename(call[0]) for call in calls()] == ['train.py', 'test.py', 'test.py']
+    assert train[1] == first[1] == second[1] == written[0][0]
+    assert first[2] == second[2]
 
 
 def test_a_failure_is_told_and_not_kept(tmp_path, tools):

@@ -14,17 +14,19 @@ from mmseg_abnn.checkpoint import read_checkpoint
 
 TOOL = ROOT / 'tools/analysis_tools/ablation.py'
 MODEL = {key: value for key, value in SMALL.items() if key.startswith('model.')}
+CONFIG = Config.fromfile(ABNN_CONFIG)
+ALPHA = CONFIG.abnn.alpha
 NAMES = ('mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95')
 VARIANTS = [
     dict(
         name='noise alone',
-        test={'abnn.alpha': 0.3, 'abnn.num_samples': 2},
+        test={'abnn.alpha': 0.7, 'abnn.num_samples': 2},
         fine_tuned=False,
-        value=0.3,
+        value=0.7,
     ),
-    dict(name='one member', members=1, value=0.2),
-    dict(name='equal effect', train={'abnn.num_members': 1}, equal_effect=0.2, value=0.2),
-    dict(name='the same', train={'abnn.alpha': 0.2}),
+    dict(name='one member', members=1, value=ALPHA),
+    dict(name='equal effect', train={'abnn.num_members': 1}, equal_effect=ALPHA, value=ALPHA),
+    dict(name='the same', train={'abnn.alpha': ALPHA}),
 ]
 
 
@@ -125,7 +127,7 @@ def test_each_is_what_its_name_says(tried, content):
     # the member was fine-tuned with them too
     assert facts_of(cfg)[0]['alpha'] == dict(alphas)
     noisy = config_of_test(tried, content, 'kinds/noise alone')
-    assert (noisy.custom_hooks[0].alpha, noisy.model.test_cfg.num_samples) == (0.3, 2)
+    assert (noisy.custom_hooks[0].alpha, noisy.model.test_cfg.num_samples) == (0.7, 2)
 
 
 def facts_of(cfg):
@@ -138,8 +140,8 @@ def test_what_is_written(tried):
     assert '| noise alone   | msp   |     1 |' in printed
     page = (out / 'ablation.md').read_text()
     assert '![Kinds](small_kinds.png)' in page
-    assert '`alpha=0.2`' in page
-    assert "`test_cfg={'mode': 'whole', 'temperature': 0.85}`" in page
+    assert f'`alpha={ALPHA}`' in page
+    assert f'`test_cfg={CONFIG.model.test_cfg.to_dict()}`' in page
     assert re.search(r'^Options of each training: .*`model\.', page, re.MULTILINE)
     assert (out / 'small_kinds.png').is_file()
     assert page.rstrip().endswith('## Other\n\n*What?*\n\nNot measured: a.')

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from tool_runner import ABNN_CONFIG, ROOT, SMALL, data_options, run, run_tool, succeeded
 
 from mmseg_abnn.checkpoint import read_checkpoint
@@ -161,14 +162,14 @@ def test_members_of_separate_jobs_are_merged(uninterrupted, base, data, tmp_path
 
 
 def test_finished_members_are_not_mixed_with_other_settings(uninterrupted, base, data):
-    options = training(base, data, **{'custom_hooks.0.alpha': 0.3})
+    options = training(base, data, **{'custom_hooks.0.alpha': 0.7})
     arguments = (ABNN_CONFIG, '--work-dir', uninterrupted)
     result = run_tool('train.py', *arguments, options=options)
     assert result.returncode != 0
     error = next(line for line in result.stderr.splitlines() if line.startswith('ValueError'))
     assert 'was made with other settings: delete it, or choose another --work-dir' in error
     assert 'custom_hooks' in error
-    assert '0.3' in error
+    assert '0.7' in error
 
 
 @pytest.mark.parametrize(
@@ -192,8 +193,9 @@ def test_what_a_member_file_says(uninterrupted, base):
     state = read_checkpoint(base)['state_dict']
     _, facts = load_member(str(uninterrupted / 'member_1.safetensors'))
     assert facts['base_hash'] == state_hash(state)
-    assert (facts['alpha'], facts['noise_shape']) == (0.2, 'channel')
-    assert facts['config']['custom_hooks'][0]['alpha'] == 0.2
+    alpha = Config.fromfile(ABNN_CONFIG).abnn.alpha
+    assert (facts['alpha'], facts['noise_shape']) == (alpha, 'channel')
+    assert facts['config']['custom_hooks'][0]['alpha'] == alpha
     assert facts['config']['train_cfg']['max_iters'] == ITERATIONS
     assert str(Path(ROOT)) not in json.dumps(facts['config']['model'])
 
