@@ -138,14 +138,14 @@ class MonteCarlo:
                 image.add(logits / self.temperature, weight)
         return running
 
-    def base_labels(
+    def base_logits(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None
     ) -> Sequence[Tensor | None]:
-        """Return the labels of each image, (1, ...), if they are those of the network itself."""
+        """Return what each image's label is the argmax of, (C, ...), if not of the mean."""
         if self.labels_from == 'mean':
             return [None] * inputs.shape[0]
         with noise_off(cast(nn.Module, self)):
-            return [p.argmax(dim=0, keepdim=True) for p in self._logits(inputs, data_samples)]
+            return self._logits(inputs, data_samples)
 
     def _logits(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None

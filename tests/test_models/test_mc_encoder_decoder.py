@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers import NUM_CLASSES, build_segmentor
 from mmengine.structures import PixelData
+from mmseg.models.segmentors import SegTTAModel
 from mmseg.structures import SegDataSample
 
 from mmseg_abnn.conversion import convert_to_abnn
@@ -261,8 +262,6 @@ def test_labels_of_the_network_itself(x):
         assert torch.equal(got.seg_logits.data, other.seg_logits.data)
         for name, values in other.uncertainty.items():
             assert torch.equal(got.uncertainty.get(name), values)
-    with pytest.raises(ValueError, match=r"needs `test_cfg\.labels_from` to be 'mean'"):
-        predict(MCSegTTAModel(model).module, x, samples(2, ori_shape=(64, 96)))
     with pytest.raises(ValueError, match=r"`test_cfg\.labels_from` must be one of .*got 'mode'"):
         build(test_cfg={**test_cfg, 'labels_from': 'mode'})
 
@@ -323,6 +322,28 @@ def test_test_time_augmentation_is_the_mean_over_the_views(x):
     torch.testing.assert_close(merged.uncertainty.max_logit[0], max_logit)
     assert 'votes' not in merged
     assert not torch.allclose(views[0].seg_logits.data, views[1].seg_logits.data)
+
+
+def test_augmented_labels_of_the_network_itself(x):
+    """They are those that MMSegmentation's own augmentation gives the network."""
+    networks = {
+        'drawn': build(alpha=0.8, test_cfg=dict(mode='whole', num_samples=2)),
+        'kept': build(alpha=0.8, test_cfg=dict(mode='whole', num_samples=2, labels_from='base')),
+        'plain': build_segmentor(),
+    }
+    merged = {}
+    for name, network in networks.items():
+        tta = (SegTTAModel if name == 'plain' else MCSegTTAModel)(network)
+        views = []
+        for flip in (False, True):
+            data = samples(1, (64, 96), flip=flip, flip_direction='horizontal', img_path='a.png')
+            views.append(predict(network, x[:1].flip(-1) if flip else x[:1], data)[0])
+        (merged[name],) = tta.merge_preds([views])
+    labels = {name: sample.pred_sem_seg.data.squeeze(0) for name, sample in merged.items()}
+    assert torch.equal(labels['kept'], labels['plain'])
+    assert not torch.equal(labels['kept'], labels['drawn'])
+    assert torch.equal(merged['kept'].seg_logits.data, merged['drawn'].seg_logits.data)
+    assert set(merged['kept'].keys()) == set(merged['drawn'].keys())
 
 
 def test_full_members_predict_with_one_network(x):

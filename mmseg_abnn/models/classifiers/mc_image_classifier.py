@@ -71,11 +71,12 @@ class MCImageClassifier(MonteCarlo, ImageClassifier):
         """
         means = self.mean_predictions(inputs, data_samples)
         samples = data_samples or [DataSample() for _ in means]
-        labels = self.base_labels(inputs, data_samples)
-        for mean, sample, own in zip(means, samples, labels, strict=True):
+        bases = self.base_logits(inputs, data_samples)
+        for mean, sample, base in zip(means, samples, bases, strict=True):
             log_score = mean.log_mean()
+            decisive = log_score if base is None else base
             sample.set_pred_score(log_score.exp())
-            sample.set_pred_label(log_score.argmax(dim=0, keepdim=True) if own is None else own)
+            sample.set_pred_label(decisive.argmax(dim=0, keepdim=True))
             sample.set_data({'log_score': log_score, 'uncertainty': mean.uncertainty()})
         return samples
 

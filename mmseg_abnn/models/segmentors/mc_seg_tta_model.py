@@ -15,14 +15,15 @@ class MCSegTTAModel(SegTTAModel):
     """Test-time augmentation: every view of an image counts like a draw.
 
     The probabilities of all views are averaged. All views are predicted by the same draws, so
-    that the result is one function of the image for each draw. ``SegTTAModel`` averages in the same
-    way but returns the label map alone, beside the ``seg_logits`` of one of the views.
+    that the result is one function of the image for each draw. Labels of the network itself
+    (``labels_from='base'``) are those of its own mean over the views. ``SegTTAModel`` averages in
+    the same way but returns the label map alone, beside the ``seg_logits`` of one of the views.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if isinstance(self.module, MonteCarloSegmentor):
-            self.module.keep_votes = True
+            self.module.for_views = True
 
     def merge_preds(self, data_samples_list: list[list[SegDataSample]]) -> list[SegDataSample]:
         """Merge the predictions of the views of each image.
@@ -46,7 +47,9 @@ class MCSegTTAModel(SegTTAModel):
                 else:  # of a segmentor that does not sample
                     mean.add(view.seg_logits.data)
             result = views[0]
-            store_prediction(result, mean)
-            result.pop('votes', None)
+            base = [v.base_probabilities.data for v in views if 'base_probabilities' in v]
+            store_prediction(result, mean, sum(base) if base else None)
+            for name in ('votes', 'base_probabilities'):
+                result.pop(name, None)
             merged.append(result)
         return merged

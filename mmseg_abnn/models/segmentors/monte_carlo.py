@@ -16,7 +16,7 @@ _NO_LOGITS = ('MaskFormerHead', 'Mask2FormerHead')
 
 
 def store_prediction(
-    sample: SegDataSample, mean: RunningPrediction, labels: Tensor | None = None
+    sample: SegDataSample, mean: RunningPrediction, base: Tensor | None = None
 ) -> None:
     """Put a mean prediction and its uncertainty into a data sample.
 
@@ -24,11 +24,10 @@ def store_prediction(
         sample: Gets ``seg_logits`` = log(mean p), ``pred_sem_seg`` and ``uncertainty`` with the
             maps of :meth:`RunningPrediction.uncertainty`.
         mean: The sums over all draws.
-        labels: The label map of shape (1, H, W); None takes the argmax of ``seg_logits``.
+        base: What the label map is the argmax of, (C, H, W); None takes ``seg_logits``.
     """
     seg_logits = mean.log_mean()
-    if labels is None:
-        labels = seg_logits.argmax(dim=0, keepdim=True)
+    labels = (seg_logits if base is None else base).argmax(dim=0, keepdim=True)
     maps = {name: values[None] for name, values in mean.uncertainty().items()}
     sample.set_data(
         {
@@ -47,8 +46,9 @@ class MonteCarloSegmentor(MonteCarlo):
     """
 
     test_cfg: ConfigDict
-    keep_votes = False
-    """Whether data samples get ``votes`` (C, H, W), to be merged with those of other views."""
+    for_views = False
+    """Whether data samples are to be merged with those of other views: they get ``votes`` then, and
+    ``base_probabilities`` if the labels are those of the network itself, both (C, H, W)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,18 +85,17 @@ class MonteCarloSegmentor(MonteCarlo):
         Raises:
             RuntimeError: If the network holds no Bayesian layer, or no dropout where that is what
                 is drawn.
-            ValueError: If a draw is wanted for each image and an image has no path, or a test is
-                augmented and ``labels_from`` is ``'base'``.
+            ValueError: If a draw is wanted for each image and an image has no path.
         """
-        if self.keep_votes and self.labels_from != 'mean':
-            raise ValueError("test-time augmentation needs `test_cfg.labels_from` to be 'mean'")
         means = self.mean_predictions(inputs, data_samples)
         samples = data_samples or [SegDataSample() for _ in means]
-        labels = self.base_labels(inputs, data_samples)
-        for mean, sample, own in zip(means, samples, labels, strict=True):
-            store_prediction(sample, mean, own)
-            if self.keep_votes:
+        bases = self.base_logits(inputs, data_samples)
+        for mean, sample, base in zip(means, samples, bases, strict=True):
+            store_prediction(sample, mean, base)
+            if self.for_views:
                 sample.votes = PixelData(data=mean.votes())
+                if base is not None:
+                    sample.base_probabilities = PixelData(data=base.float().softmax(dim=0))
         return samples
 
     def _logits(
