@@ -98,8 +98,10 @@ def test_model(config):
     assert type(model).__name__ == ('MCEncoderDecoder' if sampling else 'EncoderDecoder')
     if config.startswith('configs/abnn'):
         assert type(model.decode_head.loss_decode).__name__ == 'ABNNLoss'
-        assert cfg.custom_hooks[-1].alpha in ([1.0] if 'paper' in config else [0.1, 0.2])
-        report = convert_to_abnn(model, alpha=cfg.custom_hooks[-1].alpha)
+        alpha = cfg.custom_hooks[-1].alpha
+        chosen = {'mini_streets': 0.3}  # by measurement; the others have the default
+        assert alpha == (1.0 if 'paper' in config else chosen.get(data_name(config), 0.1))
+        report = convert_to_abnn(model, alpha=alpha)
         assert report.num_trainable < 0.01 * report.num_parameters
         assert len(report.converted) > 20
 
