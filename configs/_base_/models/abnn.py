@@ -12,8 +12,8 @@ abnn = dict(
     # ours, by docs/ablation.md: noise in the heads costs calibration and mIoU, and finds no more
     include=('backbone.*',),
     exclude=(),
-    # ours: half the weight for int(sqrt(C)) random classes. In docs/ablation.md no family was better
-    # than another, or than none
+    # ours: half the weight for int(sqrt(C)) random classes; in docs/ablation.md no family was
+    # better than another, or than none
     eta=dict(type='sparse', weight=0.5),
     max_iters=4000,  # ours: 5% of a schedule of 80,000 iterations, as short ones were enough
     max_epochs=None,  # in place of max_iters, for schedules in epochs
