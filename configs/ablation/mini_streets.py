@@ -300,11 +300,11 @@ groups = [
         variants=[
             dict(
                 name=f'M = {number}',
-                train={'abnn.num_members': 5},
+                train={'abnn.num_members': trained},
                 members=number,
                 value=number,
             )
-            for number in (1, 2, 5)
+            for number, trained in ((1, 5), (2, 5), (5, 5), (10, 10))
         ],
     ),
     dict(
