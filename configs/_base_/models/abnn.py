@@ -1,7 +1,7 @@
 # The section `abnn` with its defaults: what makes an ABNN from the config of any segmentor
 abnn = dict(
-    # M and L as in the public code of a co-author for classification; by docs/ablation.md more of
-    # either is better, and costs time in proportion: more noise needs more draws
+    # M and L as in the public code of a co-author for classification; by docs/ablation.md five
+    # members or ten draws are better, and cost time in proportion: more noise needs more draws
     num_members=3,
     num_samples=3,
     seed=0,
