@@ -24,6 +24,13 @@ reference = 'deterministic'  # costs are relative to this method's
 _dir = 'work_dirs/compare/{seed}'
 _base = f'{_dir}/base'
 _scores = ['msp', 'entropy', 'mutual_information']
+_control = dict(
+    config='configs/abnn/deeplabv3plus_mini_streets.py',
+    checkpoint=f'{_dir}/control/abnn.pth',
+    scores=_scores,
+    trained_in=[_base, f'{_dir}/control'],
+)
+_without_noise = {'abnn.alpha': 0.0, 'abnn.num_samples': 1}
 methods = [
     dict(
         name='deterministic',
@@ -56,25 +63,14 @@ methods = [
     ),
     dict(
         name='control: no noise',
-        config='configs/abnn/deeplabv3plus_mini_streets.py',
-        checkpoint=f'{_dir}/control/abnn.pth',
-        scores=_scores,
-        trained_in=[_base, f'{_dir}/control'],
+        **_control,
         options={
-            'abnn.alpha': 0.0,
-            'abnn.num_samples': 1,
+            **_without_noise,
             'model.test_cfg.temperature': 1.0,
             'model.test_cfg.labels_from': 'mean',
         },
     ),
-    dict(
-        name="control, the ABNN's temperature",
-        config='configs/abnn/deeplabv3plus_mini_streets.py',
-        checkpoint=f'{_dir}/control/abnn.pth',
-        scores=_scores,
-        trained_in=[_base, f'{_dir}/control'],
-        options={'abnn.alpha': 0.0, 'abnn.num_samples': 1},
-    ),
+    dict(name="control, the ABNN's temperature", **_control, options=_without_noise),
     dict(  # the best with few draws, by docs/ablation.md
         name='ABNN, three draws',
         config='configs/abnn/deeplabv3plus_mini_streets.py',

@@ -12,6 +12,7 @@ from .settings import (
     cached_reader,
     file_of,
     find_fingerprint,
+    options_of_layer_scales,
     options_of_test,
     options_of_training,
 )
@@ -90,9 +91,7 @@ class Bench:
         name = fingerprint.training or fingerprint.test
         path = self._out / 'layer_scales' / name / f'{seed}.py'
         checkpoint = fill_seed(self.ablation.base_checkpoint, seed)
-        own = variant.train if variant.kind == FINE_TUNED else variant.test
-        given = {**self.ablation.test, **own}
-        options = {key: fill_seed(text, seed) for key, text in given.items()}
+        options = options_of_layer_scales(self.ablation, variant, seed)
         arguments = [config, checkpoint, *arguments_of(path.with_suffix(''), options)]
         cfg = read_config(arguments, self._read)
         write_layer_scales(path, config, checkpoint, cfg, arguments, variant.equal_effect)

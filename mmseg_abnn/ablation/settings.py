@@ -63,6 +63,16 @@ def options_of_test(
     return {key: fill_seed(text, seed) for key, text in options.items()}
 
 
+def options_of_layer_scales(ablation: Ablation, variant: Variant, seed: int) -> dict[str, str]:
+    """Return the options that noise scales of equal effect are measured with.
+
+    They are the same for all variants that share a training.
+    """
+    own = variant.train if variant.kind == FINE_TUNED else variant.test
+    options = {**ablation.test, **own}
+    return {key: fill_seed(text, seed) for key, text in options.items()}
+
+
 def file_of(ablation: Ablation, variant: Variant) -> str:
     """Return the config file of a variant, as the list names it."""
     return ablation.base if variant.kind == DETERMINISTIC else ablation.config
