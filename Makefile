@@ -38,6 +38,7 @@ lint: $(INSTALLED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	PYTHONPATH=tools:tools/analysis_tools:tools/dataset_converters:tests $(VENV)/bin/lint-imports
 
 install: $(INSTALLED)
 

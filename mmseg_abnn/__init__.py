@@ -13,8 +13,12 @@ check_stack()
 enable_mmseg_config_inheritance()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
-from .conversion import ConversionReport, convert_to_abnn, revert_abnn  # noqa: E402
-from .guards import install_guards  # noqa: E402
+from .conversion import (  # noqa: E402
+    ConversionReport,
+    convert_to_abnn,
+    install_guards,
+    revert_abnn,
+)
 from .models import losses, segmentors  # noqa: E402
 from .models.layers import (  # noqa: E402
     BayesBatchNorm1d,

@@ -7,8 +7,14 @@ every other object into an inert placeholder: weights, optimizer state and plain
 arrive, nothing else happens.
 """
 
+import hashlib
 import os
 import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +29,8 @@ _NUMPY_GLOBALS = {
     for name in ('_reconstruct', 'scalar')
 } | {('numpy', 'dtype'), ('numpy', 'ndarray')}
 
+# what a checkpoint holds for resuming its training
+_OF_TRAINING = ('optimizer', 'param_schedulers')
 # OSError is what the archive in a file that was cut off gives
 _READ_ERRORS = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError)
 
@@ -93,10 +101,79 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
     return checkpoint
 
 
-def network_state(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return a checkpoint's weights by parameter name, without the prefix of DDP wrappers."""
     state = checkpoint.get('state_dict', checkpoint)
     return {name.removeprefix('module.'): t for name, t in state.items() if isinstance(t, Tensor)}
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """Return a SHA-256 over names, types, shapes and bits of a state dict."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class BaseNetwork:
+    """A trained network in a file, read and hashed once: what the members of an ABNN start from.
+
+    Attributes:
+        path: The file.
+        checkpoint: What it holds, but for what only its own training needs.
+    """
+
+    path: str
+    checkpoint: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: str) -> 'BaseNetwork':
+        """Read the network of a checkpoint file.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is not a checkpoint.
+        """
+        checkpoint = read_checkpoint(path)
+        return cls(path, {k: v for k, v in checkpoint.items() if k not in _OF_TRAINING})
+
+    @cached_property
+    def state(self) -> dict[str, Tensor]:
+        """Its weights by name."""
+        return network_state(self.checkpoint)
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What MMEngine wrote of its training, or nothing."""
+        return self.checkpoint.get('meta') or {}
+
+    @cached_property
+    def hash(self) -> str:
+        """Its :func:`state_hash`."""
+        return state_hash(self.state)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Let the Runner load it without reading it again, after :func:`use_safe_loading`."""
+        key = os.path.abspath(os.path.expanduser(self.path))
+        _kept[key] = self
+        try:
+            yield
+        finally:
+            del _kept[key]
+
+    def copy(self) -> dict[str, Any]:
+        """Return the checkpoint, as one that was just read: its dictionaries may be changed."""
+        copied = dict(self.checkpoint)
+        if 'state_dict' in copied:
+            copied['state_dict'] = copy(copied['state_dict'])
+        return copied
+
+
+_kept: dict[str, BaseNetwork] = {}
 
 
 def _without_inert(value: Any) -> Any:
@@ -108,9 +185,12 @@ def _without_inert(value: Any) -> Any:
 
 
 def _load_from_local(filename: str, map_location: Any) -> dict[str, Any]:
+    base = _kept.get(os.path.abspath(os.path.expanduser(filename)))
+    if base is not None:
+        return base.copy()
     checkpoint = read_checkpoint(filename, map_location)
     # a scheduler may have stored a function of its own: the new scheduler's stays in use
-    for key in ('optimizer', 'param_schedulers'):
+    for key in _OF_TRAINING:
         if key in checkpoint:
             checkpoint[key] = _without_inert(checkpoint[key])
     return checkpoint

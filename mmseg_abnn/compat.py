@@ -7,8 +7,11 @@ which of the two is installed.
 
 import importlib
 import importlib.util
+import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -53,6 +56,19 @@ def _installed(distribution: str) -> bool:
     return True
 
 
+@contextmanager
+def _without_line(line: str) -> Iterator[None]:
+    """Keep a line from the screen; what else is printed appears at the end."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        for other in printed.getvalue().splitlines():
+            if other != line:
+                print(other)
+
+
 def check_stack() -> None:
     """Import PyTorch, MMEngine, MMCV and MMSegmentation, or say what to install.
 
@@ -73,7 +89,9 @@ def check_stack() -> None:
             if module == 'torch':
                 mend_torchvision()
             if module == 'mmseg':  # `import mmseg` alone does not touch its compiled parts
-                importlib.import_module('mmseg.models')
+                with _without_line('Could not import OneDL'):
+                    importlib.import_module('mmseg.models')
+                    importlib.import_module('mmseg.datasets')
         # A mismatched stack fails in many ways: AssertionError from MMSegmentation's version
         # check, RuntimeError from torchvision's operators, OSError from a shared library.
         except (ImportError, AssertionError, RuntimeError, OSError, AttributeError) as error:

@@ -6,11 +6,15 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from tool_runner import ROOT
+
+from helpers.tool_runner import ROOT
 
 pytest.importorskip('mmpretrain', reason='classification needs MMPretrain')
 
-from classification_standins import (
+from mmpretrain.registry import MODELS
+
+import mmseg_abnn.classification  # noqa: F401  registers what the configs name
+from helpers.classification_standins import (
     lift_md5s,
     write_cifar10,
     write_cifar100,
@@ -18,9 +22,6 @@ from classification_standins import (
     write_imagenet,
     write_svhn,
 )
-from mmpretrain.registry import MODELS
-
-import mmseg_abnn.classification  # noqa: F401  registers what the configs name
 from mmseg_abnn.apis import build_test_runner, expand_abnn_section, train
 from mmseg_abnn.checkpoint import use_safe_loading
 from mmseg_abnn.conversion import convert_to_abnn

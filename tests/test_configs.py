@@ -7,12 +7,12 @@ import pytest
 import yaml
 from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS
-from tool_runner import ROOT
 
+from helpers.tool_runner import ROOT
+from mini_streets import Settings, open_folder, write_images
 from mmseg_abnn import convert_to_abnn
 from mmseg_abnn.apis import enable_tta, expand_abnn_section
-from mmseg_abnn.datasets.preparation import BDD_ANOMALY, MUAD, STREET_HAZARDS, prepare
-from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
+from preparation import BDD_ANOMALY, MUAD, STREET_HAZARDS, prepare
 
 DATASETS_PAGE = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
 CONFIGS = sorted(

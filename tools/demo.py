@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmseg_abnn.apis import Stages, expand_abnn_section
+from demonstration import Stages, comparison_table
+from mmseg_abnn.apis import METRICS_FILE, expand_abnn_section
 from mmseg_abnn.datasets import LoadOODAnnotations, MiniStreetsDataset
-from mmseg_abnn.visualization import Scene, comparison_table, scene_figure
+from mmseg_abnn.visualization import Scene, scene_figure
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE_CONFIG = 'configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
@@ -119,7 +120,7 @@ def main() -> None:
     cfg = abnn_config()
     name = f'ABNN (M={cfg.num_members}, L={cfg.model.test_cfg.num_samples})'
     results = {
-        method: json.loads((out / folder / 'metrics.json').read_text())
+        method: json.loads((out / folder / METRICS_FILE).read_text())
         for method, folder in (('deterministic', 'deterministic'), (name, 'abnn'))
     }
     table = comparison_table(results, SCORES)

@@ -13,7 +13,8 @@ from mmengine.config import Config
 from prettytable import PrettyTable
 
 import mmseg_abnn  # noqa: F401  prepares what configs inherit from
-from mmseg_abnn.apis import Stages
+from demonstration import Stages
+from mmseg_abnn.apis import METRICS_FILE
 from mmseg_abnn.compat import check_classification
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +70,7 @@ def main() -> None:
     shutil.rmtree(ROOT / OUT, ignore_errors=True)  # members of another base network
     stages = run_stages()
     out = ROOT / OUT
-    results = {key: json.loads((out / key / 'metrics.json').read_text()) for key in NAMES}
+    results = {key: json.loads((out / key / METRICS_FILE).read_text()) for key in NAMES}
     table = comparison(results)
     report = {'results': results, 'seconds': stages.seconds}
     (out / 'results.json').write_text(json.dumps(report, indent=2))

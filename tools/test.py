@@ -1,25 +1,9 @@
 """Test a deterministic network or an ABNN: quality, calibration and OOD detection."""
 
 import argparse
-import json
-import os
-
-from mmengine.config import Config
-from mmengine.dist import is_main_process
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import (
-    add_common_arguments,
-    build_test_runner,
-    check_segmentor,
-    enable_tta,
-    is_classifier,
-    load_config,
-)
-
-METRICS_FILE = 'metrics.json'
-REPORT_FOLDER = 'report'
-METRICS = ('UncertaintyMetric', 'ClassificationUncertaintyMetric')
+from mmseg_abnn.apis import add_common_arguments, enable_tta, load_config, show_pictures, test
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,65 +22,15 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def enable_pictures(cfg: Config, args: argparse.Namespace) -> None:
-    """Switch the config's visualization hook on, in place."""
-    hook = cfg.get('default_hooks', {}).get('visualization')
-    if hook is None:
-        raise ValueError(
-            '--show and --show-dir need a visualization hook in `default_hooks`, for instance '
-            "visualization=dict(type='UncertaintyVisualizationHook')"
-        )
-    classifier = is_classifier(cfg)  # with MMPretrain's hook
-    hook['enable' if classifier else 'draw'] = True
-    if classifier:
-        hook.setdefault('interval', 1)
-    if args.show:
-        hook.show = True
-        hook.wait_time = args.wait_time
-    if args.show_dir and classifier:
-        hook.out_dir = args.show_dir
-    elif args.show_dir:
-        cfg.visualizer.save_dir = args.show_dir
-
-
-def direct_output(cfg: Config, predictions: str | None) -> None:
-    """Tell the config's uncertainty metrics where to write, in place."""
-    evaluators = cfg.test_evaluator
-    metrics = evaluators if isinstance(evaluators, list) else [evaluators]
-    named = {kind: [m for m in metrics if m.get('type') == kind] for kind in METRICS}
-    if predictions is not None:
-        check_segmentor(cfg, '--out')
-    if predictions is not None and not named['UncertaintyMetric']:
-        raise ValueError("--out needs dict(type='UncertaintyMetric') in `test_evaluator`")
-    for metric in named['UncertaintyMetric']:
-        if predictions is not None:
-            metric.output_dir = predictions
-    ours = [metric for found in named.values() for metric in found]
-    for index, metric in enumerate(ours):
-        if metric.get('report_dir') is None:
-            name = REPORT_FOLDER if len(ours) == 1 else f'{REPORT_FOLDER}_{index}'
-            metric.report_dir = os.path.join(cfg.work_dir, name)
-
-
 def main() -> None:
     """Test."""
     args = parse_args()
     cfg = load_config(args)
     if args.show or args.show_dir:
-        enable_pictures(cfg, args)
+        show_pictures(cfg, args.show_dir, args.show, args.wait_time)
     if args.tta:
         enable_tta(cfg)
-    direct_output(cfg, args.out)
-    runner = build_test_runner(cfg, args.checkpoint)
-    metrics = runner.test()
-    if is_main_process():
-        # to TensorBoard, WandB and whatever else the config's visualizer writes to
-        runner.visualizer.add_scalars({f'test/{name}': v for name, v in metrics.items()})
-        os.makedirs(cfg.work_dir, exist_ok=True)
-        path = os.path.join(cfg.work_dir, METRICS_FILE)
-        with open(path, 'w', encoding='utf-8') as file:
-            json.dump(metrics, file, indent=2, default=float)  # NumPy numbers of other metrics
-        print(f'Metrics: {path}')
+    test(cfg, args.checkpoint, args.out)
 
 
 if __name__ == '__main__':

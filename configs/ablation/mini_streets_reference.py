@@ -20,5 +20,5 @@ abnn = dict(
     optimizer=dict(
         _delete_=True, type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4
     ),
+    temperature=0.88,
 )
-model = dict(test_cfg=dict(temperature=0.88))

@@ -6,6 +6,10 @@ _base_ = [
 load_from = 'work_dirs/deeplabv3plus_r18-d8_mini_streets/iter_700.pth'
 # ours, by docs/ablation.md, on images of another seed: more noise finds more OOD objects if more
 # draws average it, and a lower temperature undoes what the averaging does to the probabilities
-abnn = dict(alpha=0.3, num_samples=10, max_iters=40)
-# the labels are those of the network before the conversion: the noise costs no mIoU
-model = dict(test_cfg=dict(temperature=0.65, labels_from='base'))
+abnn = dict(
+    alpha=0.3,
+    num_samples=10,
+    temperature=0.65,
+    labels_from='base',  # of the network before the conversion: the noise costs no mIoU
+    max_iters=40,
+)

@@ -10,5 +10,5 @@
 #       work_dirs/ensemble/ensemble.pth
 _base_ = '../deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
 
-model = dict(type='MCEncoderDecoder', test_cfg=dict(num_samples=1))
-custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]
+model = dict(type='MCEncoderDecoder', test_cfg=dict(draws='none'))
+custom_hooks = [dict(type='CheckpointMembersHook')]

@@ -10,5 +10,5 @@
 #       work_dirs/ensemble/ensemble.pth
 _base_ = '../deeplabv3plus/deeplabv3plus_r50-d8_4xb3-30k_muad-768x768.py'
 
-model = dict(type='MCEncoderDecoder', test_cfg=dict(num_samples=1))
-custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]
+model = dict(type='MCEncoderDecoder', test_cfg=dict(draws='none'))
+custom_hooks = [dict(type='CheckpointMembersHook')]

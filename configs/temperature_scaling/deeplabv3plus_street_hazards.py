@@ -2,5 +2,4 @@
 # tools/misc/fit_temperature.py finds T: --cfg-options model.test_cfg.temperature=T
 _base_ = '../deeplabv3plus/deeplabv3plus_r50-d8_4xb2-80k_street_hazards-512x1024.py'
 
-model = dict(type='MCEncoderDecoder', test_cfg=dict(num_samples=1, temperature=1.0))
-custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]
+model = dict(type='MCEncoderDecoder', test_cfg=dict(draws='none', temperature=1.0))

@@ -1,15 +1,16 @@
 """Functions that scripts and the tools call."""
 
-from .abnn_section import ABNNSettings, expand_abnn_section
-from .cli import add_common_arguments, check_segmentor, is_classifier, load_config
-from .members import train_members
+from .abnn_section import expand_abnn_section
+from .abnn_settings import ABNNSettings
+from .command_line import add_common_arguments, check_segmentor, is_classifier, load_config
+from .member_training import train_members
 from .runner import build_runner, build_test_runner, enable_amp, enable_tta, load_runner
-from .stages import Stages
+from .test import METRICS_FILE, show_pictures, test, write_metrics
 from .train import train
 
 __all__ = [
+    'METRICS_FILE',
     'ABNNSettings',
-    'Stages',
     'add_common_arguments',
     'build_runner',
     'build_test_runner',
@@ -20,6 +21,9 @@ __all__ = [
     'is_classifier',
     'load_config',
     'load_runner',
+    'show_pictures',
+    'test',
     'train',
     'train_members',
+    'write_metrics',
 ]

@@ -1,7 +1,6 @@
 """The section `abnn` of a config, which makes an ABNN of any segmentor or classifier."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from inspect import signature
 from typing import Any, NamedTuple
@@ -9,10 +8,10 @@ from typing import Any, NamedTuple
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS
 
-from ..conversion import DEFAULT_ALPHA, DEFAULT_NOISE_SHAPE, Alpha, check_conversion_arguments
-from ..models.losses.class_weights import Eta, check_eta
-
-SECTION = 'abnn'
+from ..models.losses.class_weights import Eta
+from ..models.prediction_settings import PredictionSettings
+from .abnn_settings import SECTION, ABNNSettings
+from .config_parts import dicts_in, has_hook, type_name, type_names
 
 
 class _Kind(NamedTuple):
@@ -44,59 +43,6 @@ _KINDS = {
 _NOT_INHERITED = ('optimizer', 'paramwise_cfg', 'constructor', 'clip_grad')
 
 
-def _sgd() -> dict[str, Any]:
-    return dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
-
-
-@dataclass(frozen=True)
-class ABNNSettings:
-    """What the section ``abnn`` of a config may hold, and its defaults.
-
-    All defaults but ``num_members`` and ``num_samples``, which public code uses for classification,
-    are ours.
-
-    Attributes:
-        num_members: M, members that are fine-tuned.
-        num_samples: L, noise draws of each member in a prediction.
-        seed: Seed of these draws.
-        alpha, noise_shape, trainable, include, exclude: See ``convert_to_abnn``.
-        eta: Class offsets of the loss, see ``ABNNLoss``.
-        max_iters: Iterations of each member's fine-tuning.
-        max_epochs: Its epochs; if they are given, ``max_iters`` does not count.
-        optimizer: Its optimizer; the learning rate falls to 0 by a polynomial of power 0.9.
-    """
-
-    num_members: int = 3
-    num_samples: int = 3
-    seed: int = 0
-    alpha: Alpha = DEFAULT_ALPHA
-    noise_shape: str = DEFAULT_NOISE_SHAPE
-    trainable: str | Sequence[str] = 'norm'
-    include: Sequence[str] = ('backbone.*',)
-    exclude: Sequence[str] = ()
-    eta: Eta = field(default_factory=lambda: dict(type='sparse', weight=0.5))
-    max_iters: int = 4000
-    max_epochs: int | None = None
-    optimizer: Mapping[str, Any] = field(default_factory=_sgd)
-
-    def __post_init__(self) -> None:
-        names = ('num_members', 'num_samples', 'seed', 'max_iters', 'max_epochs')
-        for name in names:
-            value, lowest = getattr(self, name), 0 if name == 'seed' else 1
-            if value is None and name == 'max_epochs':
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
-                raise ValueError(f'`abnn.{name}` must be an int >= {lowest}, got {value!r}')
-        check_conversion_arguments(
-            self.alpha, self.noise_shape, self.trainable, self.include, self.exclude
-        )
-        check_eta(self.eta)
-        if not isinstance(self.optimizer, Mapping) or 'type' not in self.optimizer:
-            raise ValueError(
-                f'`abnn.optimizer` must be a dict with a `type`, got {self.optimizer!r}'
-            )
-
-
 def expand_abnn_section(cfg: Config) -> None:
     """Replace the section ``abnn`` of a config, if it has one, by what it stands for, in place.
 
@@ -120,8 +66,8 @@ def expand_abnn_section(cfg: Config) -> None:
     section = cfg.pop(SECTION)
     if section is None:
         return
-    settings = _read(section)
-    if 'num_members' in cfg or 'ABNNConversionHook' in _types(cfg.get('custom_hooks') or []):
+    settings = ABNNSettings.read(section)
+    if 'num_members' in cfg or has_hook(cfg.get('custom_hooks'), 'ABNNConversionHook'):
         raise ValueError(
             f"the config has a section `{SECTION}` and is an ABNN's without it (`num_members`, "
             '`ABNNConversionHook`): remove one of them'
@@ -131,38 +77,12 @@ def expand_abnn_section(cfg: Config) -> None:
     kind = _kind_of(cfg.model)
     _import_us(cfg, kind.module)
     _expand_model(cfg.model, settings, kind)
-    hook = {
-        name: getattr(settings, name)
-        for name in ('alpha', 'noise_shape', 'trainable', 'include', 'exclude')
-    }
-    cfg.custom_hooks = [
-        *(cfg.get('custom_hooks') or []),
-        ConfigDict(type='ABNNConversionHook', **hook),
-    ]
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), ConfigDict(settings.hook())]
     _expand_schedule(cfg, settings)
 
 
-def _read(section: Any) -> ABNNSettings:
-    if not isinstance(section, Mapping):
-        raise TypeError(f'`{SECTION}` must be a dict, got {section!r}')
-    known = [entry.name for entry in fields(ABNNSettings)]
-    unknown = sorted(set(section) - set(known))
-    if unknown:
-        raise ValueError(f'`{SECTION}` may hold {known}, got {unknown}')
-    return ABNNSettings(**section)
-
-
-def _name(part: Mapping[str, Any]) -> str:
-    kind = part.get('type', '')
-    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
-
-
-def _types(parts: Sequence[Any]) -> list[str]:
-    return [_name(part) for part in parts if isinstance(part, Mapping)]
-
-
 def _kind_of(model: ConfigDict) -> _Kind:
-    network = _name(model)
+    network = type_name(model)
     if network not in _KINDS:
         raise ValueError(
             f'`{SECTION}` needs `model.type` to be one of {list(_KINDS)}, got {network!r}: '
@@ -174,18 +94,18 @@ def _kind_of(model: ConfigDict) -> _Kind:
 def _expand_model(model: ConfigDict, settings: ABNNSettings, kind: _Kind) -> None:
     model.type = kind.monte_carlo
     test_cfg = model.get('test_cfg') or {}
-    twice = [name for name in ('num_samples', 'seed') if name in test_cfg]
+    twice = [name for name in PredictionSettings.names() if name in test_cfg]
     if twice:
         raise ValueError(
             f'`model.test_cfg` sets {twice}, which belong into the section `{SECTION}`'
         )
-    model.test_cfg = ConfigDict(test_cfg, num_samples=settings.num_samples, seed=settings.seed)
+    model.test_cfg = ConfigDict(test_cfg, **settings.test_cfg())
     changed = 0
     for name in kind.heads:
         _write_default_losses(model.get(name), kind)
         changed += sum(
             _expand_losses(head, name, kind.loss, settings.eta)
-            for head in _dicts(model.get(name))
+            for head in dicts_in(model.get(name))
             if kind.loss in head
         )
     if not changed:
@@ -193,16 +113,6 @@ def _expand_model(model: ConfigDict, settings: ABNNSettings, kind: _Kind) -> Non
             f'`{SECTION}` replaces the CrossEntropyLoss of the heads by ABNNLoss, but no '
             f'`{kind.loss}` of this config is one'
         )
-
-
-def _dicts(part: Any) -> Iterator[dict[str, Any]]:
-    """Yield a part of the config and all dicts in it."""
-    if isinstance(part, dict):
-        yield part
-        part = list(part.values())
-    if isinstance(part, (list, tuple)):
-        for item in part:
-            yield from _dicts(item)
 
 
 def _write_default_losses(heads: Any, kind: _Kind) -> None:
@@ -227,11 +137,11 @@ def _expand_losses(head: dict[str, Any], where: str, name: str, eta: Eta) -> int
     several = isinstance(losses, (list, tuple))
     expanded = [_expand_loss(loss, where, eta) for loss in (losses if several else [losses])]
     head[name] = expanded if several else expanded[0]
-    return _types(expanded).count('ABNNLoss')
+    return type_names(expanded).count('ABNNLoss')
 
 
 def _expand_loss(loss: ConfigDict, where: str, eta: Eta) -> ConfigDict:
-    if _name(loss) not in ('CrossEntropyLoss', 'LabelSmoothLoss'):
+    if type_name(loss) not in ('CrossEntropyLoss', 'LabelSmoothLoss'):
         return loss
     for name in ('use_sigmoid', 'use_mask'):
         if loss.get(name) and where == 'auxiliary_head':
@@ -242,7 +152,7 @@ def _expand_loss(loss: ConfigDict, where: str, eta: Eta) -> ConfigDict:
                 f'{name}=True'
             )
     kept = {name: loss[name] for name in ('loss_weight', 'class_weight') if name in loss}
-    if _name(loss) == 'LabelSmoothLoss':
+    if type_name(loss) == 'LabelSmoothLoss':
         kept['label_smoothing'] = _label_smoothing(loss)
     return ConfigDict(type='ABNNLoss', eta=eta, **kept)
 
@@ -272,7 +182,7 @@ def _import_us(cfg: Config, module: str) -> None:
 
 
 def _check_sampler(cfg: Config) -> None:
-    sampler = _name((cfg.get('train_dataloader') or {}).get('sampler') or {})
+    sampler = type_name((cfg.get('train_dataloader') or {}).get('sampler'))
     if 'InfiniteSampler' in sampler:
         raise ValueError(
             f'`{SECTION}.max_epochs` needs a `train_dataloader.sampler` whose epochs end, '
@@ -283,7 +193,7 @@ def _check_sampler(cfg: Config) -> None:
 
 def _check_hooks(hooks: Sequence[Any]) -> None:
     named = [hook for hook in hooks if isinstance(hook, Mapping)]
-    switching = [hook for hook in named if _name(hook) == 'SwitchRecipeHook']
+    switching = [hook for hook in named if type_name(hook) == 'SwitchRecipeHook']
     recipes = [recipe for hook in switching for recipe in hook.get('schedule', ())]
     if any(recipe.get('loss') is not None for recipe in recipes):
         raise ValueError(
@@ -313,7 +223,9 @@ def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
     hooks = cfg.get('default_hooks') or {}
     if hooks.get('logger') is not None:
         hooks['logger']['log_metric_by_epoch'] = epochs
-    checkpoint = hooks.get('checkpoint')
+    # without an entry, MMEngine's default would save once in an epoch, which iterations never end;
+    # an entry that is None says that nothing is to be saved
+    checkpoint = hooks.setdefault('checkpoint', ConfigDict(type='CheckpointHook'))
     if checkpoint is not None:
         by_epoch, interval = checkpoint.get('by_epoch', True), checkpoint.get('interval', -1)
         quarter = max(1, end // 4)
@@ -323,3 +235,4 @@ def _expand_schedule(cfg: Config, settings: ABNNSettings) -> None:
             interval=min(interval, quarter) if interval > 0 and by_epoch == epochs else quarter,
         )
         checkpoint.setdefault('max_keep_ckpts', 1)
+    cfg.default_hooks = hooks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..evaluation.functional import (
     mean_iou,
     negative_log_likelihood,
 )
-from ..models.layers import bayesian_layers
+from ..models.layers import bayesian_layers, hold_alpha
 from ..models.segmentors import MonteCarloSegmentor
 
 _BINS = 15
@@ -95,7 +95,7 @@ def measure_alphas(
     sums = {alpha: _Sums(network.num_classes) for alpha in choices}
     for batch in batches:
         for alpha in choices:
-            with torch.no_grad(), _set_alpha(network, alpha):
+            with torch.no_grad(), _predicting_with(network, alpha):
                 samples = network.val_step(batch)
             for sample in samples:
                 sums[alpha].add(sample)
@@ -126,18 +126,13 @@ def suggest_alpha(rows: Sequence[AlphaRow], max_loss: float) -> float | None:
 
 
 @contextmanager
-def _set_alpha(network: Any, alpha: float | None) -> Iterator[None]:
+def _predicting_with(network: Any, alpha: float | None) -> Iterator[None]:
     """Give all layers one noise scale; None: no noise, no members."""
-    layers = list(bayesian_layers(network).values())
-    before = [layer.alpha for layer in layers]
-    members, num_samples = network.members, network.num_samples
+    members, prediction = network.members, network.prediction
     if alpha is None:
-        network.members, network.num_samples = nn.ModuleList(), 1
+        network.members, network.prediction = nn.ModuleList(), replace(prediction, draws='none')
     try:
-        for layer in layers:
-            layer.alpha = alpha or 0.0
-        yield
+        with hold_alpha(network, alpha or 0.0):
+            yield
     finally:
-        network.members, network.num_samples = members, num_samples
-        for layer, value in zip(layers, before, strict=True):
-            layer.alpha = value
+        network.members, network.prediction = members, prediction

@@ -1,18 +1,38 @@
 """Building Runners from configs."""
 
+import logging
+
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from ..engine.hooks import WeightsCheckHook
-from .cli import check_segmentor
+from ..engine.hooks import CheckpointMembersHook
+from .command_line import check_segmentor
+
+
+class _Runner(Runner):
+    """MMEngine's Runner, which writes environment and config into the log file only.
+
+    On the screen, hundreds of lines of them would hide what matters.
+    """
+
+    def _log_env(self, env_cfg: dict) -> None:
+        screens = [h for h in self.logger.handlers if type(h) is logging.StreamHandler]
+        levels = [handler.level for handler in screens]
+        for handler in screens:
+            handler.setLevel(logging.CRITICAL)
+        try:
+            super()._log_env(env_cfg)
+        finally:
+            for handler, level in zip(screens, levels, strict=True):
+                handler.setLevel(level)
 
 
 def build_runner(cfg: Config) -> Runner:
     """Build the Runner that ``cfg`` asks for."""
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else _Runner.from_cfg(cfg)
 
 
 def build_test_runner(cfg: Config, checkpoint: str) -> Runner:
@@ -24,7 +44,8 @@ def build_test_runner(cfg: Config, checkpoint: str) -> Runner:
     """
     cfg.load_from = checkpoint
     runner = build_runner(cfg)
-    runner.register_hook(WeightsCheckHook())
+    if not any(isinstance(hook, CheckpointMembersHook) for hook in runner.hooks):
+        runner.register_hook(CheckpointMembersHook())
     return runner
 
 

@@ -3,7 +3,7 @@
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
-from .members import train_members
+from .member_training import train_members
 from .runner import build_runner
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mmseg_abnn.datasets.ood_dataset import IGNORE_ID, OOD_ID
+
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Protocol:
 
 def choose_protocol(protocols: Mapping[str, Protocol], name: str) -> Protocol:
     """Return a protocol by name, or raise ValueError if there is none of that name."""
-    if name not in protocols:
-        raise ValueError(f'`protocol` must be one of {list(protocols)}, got {name!r}')
-    return protocols[name]
+    return protocols[check_choice('protocol', name, list(protocols))]
+
+
+def check_choice(name: str, value: T, allowed: Sequence[T]) -> T:
+    """Return an argument's value, or raise ValueError if it is not one of those allowed."""
+    if value not in allowed:
+        raise ValueError(f'`{name}` must be one of {list(allowed)}, got {value!r}')
+    return value

@@ -1,6 +1,5 @@
 """Predicting with a mean over members and noise draws: what segmentors and classifiers share."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, cast
@@ -8,20 +7,10 @@ from typing import Any, cast
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from ..members import MemberBank, applied, check_member
 from .layers import Draw, DrawMemory, hold_draw, hold_dropout, noise_off
-from .running_prediction import RunningPrediction
-
-_SETTINGS: dict[str, Any] = {
-    'num_samples': 3,
-    'seed': 0,
-    'include_base': False,
-    'draw_per_image': False,
-    'draws': 'noise',
-    'temperature': 1.0,
-    'labels_from': 'mean',
-}
-_CHOICES = {'draws': ('noise', 'dropout'), 'labels_from': ('mean', 'base')}
+from .member_bank import MemberBank, applied, check_member
+from .prediction_settings import PredictionSettings
+from .running_prediction import MeanPrediction, RunningPrediction
 
 
 class MonteCarlo:
@@ -30,28 +19,17 @@ class MonteCarlo:
         P(y | x) = 1 / (M L) * sum_m sum_l P(y | x, w_m, eps_l)
 
     (Franchi et al., "Make Me a BNN", CVPR 2024, Algorithm 1: a mean of probabilities, never of
-    logits.) It trains as its base class does. ``test_cfg`` takes these keys:
-
-    - ``num_samples``: L, draws per member (default 3);
-    - ``seed``: determines, with the member and the layer, all noise (default 0);
-    - ``draw_per_image``: draw anew for each image, determined by its path as the dataset gives it;
-      by default a draw is one coherent function for all images (default False);
-    - ``include_base``: count the network itself, without noise, as one more member (default
-      False);
-    - ``draws``: ``'noise'`` of the Bayesian layers (default), or ``'dropout'``, which keeps the
-      network's dropout on (MC-Dropout, Gal and Ghahramani, ICML 2016) and its noise off;
-    - ``temperature``: T > 0, by which the logits of each draw are divided (temperature scaling,
-      Guo et al., ICML 2017; default 1);
-    - ``labels_from``: ``'mean'``, the label is the argmax of the mean (default), or ``'base'``: it
-      is that of the network itself, without members and noise, for one more pass. That label does
-      not change by the conversion; probabilities and uncertainty stay those of the draws.
+    logits.) It trains as its base class does. ``test_cfg`` takes the settings of
+    :class:`PredictionSettings`.
 
     The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a
-    config), or from its ``norm_cfg``; without them prediction raises. Until :meth:`set_members` is
-    called the only member is the network itself.
+    config), or from its ``norm_cfg``; without them only ``draws='dropout'`` and ``draws='none'``
+    predict. Until :meth:`set_members` is called the only member is the network itself.
     """
 
     members: nn.ModuleList
+    prediction: PredictionSettings
+    """How it predicts; may be replaced by other settings."""
 
     def _set_up_sampling(self, test_cfg: Mapping[str, Any]) -> None:
         """Read and check the settings; to be called once the network is built.
@@ -59,30 +37,7 @@ class MonteCarlo:
         Raises:
             ValueError: If a setting is not allowed.
         """
-        settings = {key: test_cfg.get(key, value) for key, value in _SETTINGS.items()}
-        for key, low in (('num_samples', 1), ('seed', 0)):
-            value = settings[key]
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise ValueError(f'`test_cfg.{key}` must be an int >= {low}, got {value!r}')
-        for key in ('include_base', 'draw_per_image'):
-            if not isinstance(settings[key], bool):
-                raise ValueError(f'`test_cfg.{key}` must be True or False, got {settings[key]!r}')
-        for key, choices in _CHOICES.items():
-            if settings[key] not in choices:
-                raise ValueError(
-                    f'`test_cfg.{key}` must be one of {choices}, got {settings[key]!r}'
-                )
-        temperature = settings['temperature']
-        number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
-        if not number or not 0 < temperature < math.inf:
-            raise ValueError(f'`test_cfg.temperature` must be a number > 0, got {temperature!r}')
-        self.num_samples = int(settings['num_samples'])
-        self.noise_seed = int(settings['seed'])
-        self.include_base = bool(settings['include_base'])
-        self.draw_per_image = bool(settings['draw_per_image'])
-        self.draws = str(settings['draws'])
-        self.temperature = float(temperature)
-        self.labels_from = str(settings['labels_from'])
+        self.prediction = PredictionSettings.among(test_cfg)
         self.members = nn.ModuleList()
         self._memory = DrawMemory()
 
@@ -124,7 +79,7 @@ class MonteCarlo:
 
     def mean_predictions(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None
-    ) -> list[RunningPrediction]:
+    ) -> list[MeanPrediction]:
         """Return the mean over the ensemble for each image.
 
         Raises:
@@ -135,14 +90,14 @@ class MonteCarlo:
         running = [RunningPrediction() for _ in range(inputs.shape[0])]
         for weight, drawn in self.draw_logits(inputs, data_samples):
             for image, logits in zip(running, drawn, strict=True):
-                image.add(logits / self.temperature, weight)
-        return running
+                image.add(logits / self.prediction.temperature, weight)
+        return [image.mean() for image in running]
 
     def base_logits(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None
     ) -> Sequence[Tensor | None]:
         """Return what each image's label is the argmax of, (C, ...), if not of the mean."""
-        if self.labels_from == 'mean':
+        if self.prediction.labels_from == 'mean':
             return [None] * inputs.shape[0]
         with noise_off(cast(nn.Module, self)):
             return self._logits(inputs, data_samples)
@@ -166,26 +121,27 @@ class MonteCarlo:
         """
         banks: list[MemberBank | None] = [cast(MemberBank, bank) for bank in self.members]
         for member, bank in enumerate(banks or [None]):
-            for index in range(self.num_samples):
+            for index in range(self.prediction.draws_per_member):
                 yield 1.0, self._drawn(bank, self._draw(member, index, images))
-        if self.include_base:
-            yield float(self.num_samples), noise_off(cast(nn.Module, self))
+        if self.prediction.include_base:
+            yield float(self.prediction.draws_per_member), noise_off(cast(nn.Module, self))
 
     @contextmanager
     def _drawn(self, bank: MemberBank | None, draw: Draw | Sequence[Draw]) -> Iterator[None]:
         network = cast(nn.Module, self)
         with ExitStack() as stack:
-            if self.draws == 'dropout':
-                stack.enter_context(noise_off(network))
-                stack.enter_context(hold_dropout(network, draw))
-            else:
+            if self.prediction.draws == 'noise':
                 stack.enter_context(hold_draw(network, draw, self._memory))
+            else:
+                stack.enter_context(noise_off(network))
+            if self.prediction.draws == 'dropout':
+                stack.enter_context(hold_dropout(network, draw))
             stack.enter_context(applied(network, bank))
             yield
 
     def _draw(self, member: int, index: int, images: Sequence[str | None]) -> Draw | Sequence[Draw]:
-        draw = Draw(self.noise_seed, member, index)
-        if not self.draw_per_image:
+        draw = Draw(self.prediction.seed, member, index)
+        if not self.prediction.draw_per_image or self.prediction.draws == 'none':
             return draw
         unnamed = sum(image is None for image in images)
         if unnamed:
@@ -193,4 +149,4 @@ class MonteCarlo:
                 '`test_cfg.draw_per_image` needs the `img_path` of every image in its meta '
                 f'information, {unnamed} of {len(images)} have none'
             )
-        return [Draw(self.noise_seed, member, index, image) for image in images]
+        return [Draw(self.prediction.seed, member, index, image) for image in images]

@@ -1,4 +1,4 @@
-"""Pictures and tables of results."""
+"""Pictures of scenes and data sets."""
 
 from .curves import (
     precision_recall_figure,
@@ -8,13 +8,11 @@ from .curves import (
     score_distribution_figure,
 )
 from .panels import Scene, color_labels, color_map, scene_figure, uncertainty_panel
-from .report import comparison_table
 
 __all__ = [
     'Scene',
     'color_labels',
     'color_map',
-    'comparison_table',
     'precision_recall_figure',
     'reliability_figure',
     'risk_coverage_figure',

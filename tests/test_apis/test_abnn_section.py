@@ -7,12 +7,12 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
-from small_runs import MadeUpScenes  # noqa: F401  the configs below name it
-from tool_runner import ROOT
 
+from helpers.small_runs import MadeUpScenes  # noqa: F401  the configs below name it
+from helpers.tool_runner import ROOT
 from mmseg_abnn.apis import ABNNSettings, expand_abnn_section, load_config, train
+from mmseg_abnn.apis.member_files import load_member
 from mmseg_abnn.checkpoint import network_state, read_checkpoint
-from mmseg_abnn.members import load_member
 
 # three of MMSegmentation's configs, as a user changes them for data of five classes, and made small
 FAMILIES = {

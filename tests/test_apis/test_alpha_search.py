@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from helpers import NUM_CLASSES, build_segmentor
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from sklearn.metrics import jaccard_score, log_loss
 
+from helpers.networks import NUM_CLASSES, build_segmentor
 from mmseg_abnn import convert_to_abnn
 from mmseg_abnn.apis.alpha_search import AlphaRow, measure_alphas, suggest_alpha
 from mmseg_abnn.evaluation.functional import expected_calibration_error
-from mmseg_abnn.members import member_tensors
+from mmseg_abnn.models.member_bank import member_tensors
 
 
 @pytest.fixture

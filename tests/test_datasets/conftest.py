@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
+from mini_streets import Settings, open_folder, write_images
 
 COUNTS = {'train': 3, 'val': 1, 'test_id': 2, 'test_ood': 3}
 SIZE = (64, 128)

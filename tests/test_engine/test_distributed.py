@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import base_checkpoint
-from tool_runner import run, succeeded
+
+from helpers.small_runs import base_checkpoint
+from helpers.tool_runner import run, succeeded
 
 TESTS = Path(__file__).resolve().parents[1]
 PARTS = ('backbone', 'decode_head', 'auxiliary_head')
@@ -24,7 +25,7 @@ def train(tmp_path, processes, **settings):
         command += [f'--master_port={next(PORTS)}']
     settings['launcher'] = 'pytorch' if processes > 1 else 'none'
     settings['batch_size'] = 4 // processes
-    command += [TESTS / 'small_runs.py', tmp_path, json.dumps(settings)]
+    command += [TESTS / 'helpers/small_runs.py', tmp_path, json.dumps(settings)]
     path = f'{TESTS}{os.pathsep}{TESTS.parent}'
     succeeded(run(command, OMP_NUM_THREADS='1', PYTHONPATH=path))
     return [torch.load(tmp_path / f'{rank}.pth', weights_only=False) for rank in range(processes)]

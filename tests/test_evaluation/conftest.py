@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite('score_histogram_samples')
+pytest.register_assert_rewrite('helpers.score_histogram_samples')

@@ -4,7 +4,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from classification_samples import (
+from mmengine.registry import init_default_scope
+
+from helpers.classification_samples import (
     META,
     evaluate,
     make_evaluator,
@@ -14,8 +16,6 @@ from classification_samples import (
     naive_in_distribution,
     naive_score,
 )
-from mmengine.registry import init_default_scope
-
 from mmseg_abnn.evaluation import ClassificationUncertaintyMetric
 from mmseg_abnn.evaluation.functional import fpr_at_recall
 

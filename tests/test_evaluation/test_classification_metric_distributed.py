@@ -5,8 +5,9 @@ import json
 import pytest
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from classification_samples import evaluate, make_evaluator, make_images
 from mmengine.dataset import DefaultSampler
+
+from helpers.classification_samples import evaluate, make_evaluator, make_images
 
 SIZES = {'': 6, 'svhn': 4, 'noise': 3}  # 13 images, which neither 2 nor 3 divides
 SCORES = ('msp', 'mutual_information')

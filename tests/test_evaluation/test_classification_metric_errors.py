@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from classification_samples import META, evaluate, make_image, make_images
 
+from helpers.classification_samples import META, evaluate, make_image, make_images
 from mmseg_abnn.evaluation import ClassificationUncertaintyMetric
 
 

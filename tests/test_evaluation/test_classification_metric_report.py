@@ -5,7 +5,9 @@ import json
 import logging
 
 import pytest
-from classification_samples import (
+from mmengine.logging import MMLogger
+
+from helpers.classification_samples import (
     META,
     SIZES,
     evaluate,
@@ -13,7 +15,6 @@ from classification_samples import (
     naive_in_distribution,
     naive_score,
 )
-from mmengine.logging import MMLogger
 
 SCORES = ('msp', 'entropy', 'mutual_information')
 

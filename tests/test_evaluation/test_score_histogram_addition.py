@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from score_histogram_samples import (
+
+from helpers.score_histogram_samples import (
     NUMBERS,
     SPECIAL,
     assert_exact_is_inside,
@@ -18,7 +19,6 @@ from score_histogram_samples import (
     large_maps,
     pooled,
 )
-
 from mmseg_abnn.evaluation.functional import ScoreHistogram, score_table
 
 

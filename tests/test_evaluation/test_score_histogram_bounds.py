@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from score_histogram_samples import (
+
+from helpers.score_histogram_samples import (
     NUMBERS,
     RECALLS,
     assert_exact_is_inside,
@@ -16,7 +17,6 @@ from score_histogram_samples import (
     pooled,
     score_maps,
 )
-
 from mmseg_abnn.evaluation.functional import (
     ScoreHistogram,
     detection_metrics,

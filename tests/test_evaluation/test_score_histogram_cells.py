@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from score_histogram_samples import (
+
+from helpers.score_histogram_samples import (
     MAX32,
     NUMBERS,
     SPECIAL,
@@ -15,7 +16,6 @@ from score_histogram_samples import (
     large_maps,
     naive_cells,
 )
-
 from mmseg_abnn.evaluation.functional import ScoreHistogram, score_table
 from mmseg_abnn.evaluation.functional.score_grid import FINEST, num_cells, octave_bits
 

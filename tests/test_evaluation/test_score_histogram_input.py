@@ -5,14 +5,14 @@ import copy
 import numpy as np
 import pytest
 import torch
-from score_histogram_samples import (
+
+from helpers.score_histogram_samples import (
     NUMBERS,
     assert_exact_is_inside,
     assert_same,
     exact_numbers,
     histogram_of,
 )
-
 from mmseg_abnn.evaluation.functional import ScoreHistogram
 from mmseg_abnn.evaluation.functional.score_grid import FINEST
 

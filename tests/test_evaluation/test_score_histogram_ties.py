@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from score_histogram_samples import (
+
+from helpers.score_histogram_samples import (
     MAX32,
     SPECIAL,
     as_doubles,
@@ -18,7 +19,6 @@ from score_histogram_samples import (
     pooled,
     score_maps,
 )
-
 from mmseg_abnn.evaluation.functional import predictive_entropy
 from mmseg_abnn.evaluation.functional.score_grid import FINEST
 

@@ -5,7 +5,11 @@ import logging
 import numpy as np
 import pytest
 import torch
-from evaluation_samples import (
+from mmengine.logging import MMLogger
+from mmengine.structures import PixelData
+from PIL import Image
+
+from helpers.evaluation_samples import (
     IGNORED,
     META,
     OOD,
@@ -17,10 +21,6 @@ from evaluation_samples import (
     naive_score,
     naive_segmentation,
 )
-from mmengine.logging import MMLogger
-from mmengine.structures import PixelData
-from PIL import Image
-
 from mmseg_abnn.evaluation.functional import expected_calibration_error, fpr_at_recall
 
 DETECTION = ('AUPR', 'AUROC', 'FPR95')

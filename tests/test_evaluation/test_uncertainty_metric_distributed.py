@@ -5,8 +5,9 @@ import json
 import pytest
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from evaluation_samples import evaluate, make_evaluator, make_sample
 from mmengine.dataset import DefaultSampler
+
+from helpers.evaluation_samples import evaluate, make_evaluator, make_sample
 
 NUM_IMAGES = 5  # which neither 2 nor 3 divides
 FILES = ('report.json', 'per_image.csv', 'per_image.jsonl', 'per_class.csv')

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from evaluation_samples import META, OOD, SHAPE, evaluate, make_sample
 from mmengine.structures import PixelData
 
+from helpers.evaluation_samples import META, OOD, SHAPE, evaluate, make_sample
 from mmseg_abnn.evaluation import UncertaintyMetric
 
 

@@ -3,9 +3,9 @@
 import mmcv.cnn
 import pytest
 import torch
-from helpers import LayerNorm2d, install_layer_norm_2d
 from torch import nn
 
+from helpers.networks import LayerNorm2d, install_layer_norm_2d
 from mmseg_abnn.compat import batch_norm_xd
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.models import layers

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from helpers import build_segmentor
 
+from helpers.networks import build_segmentor
 from mmseg_abnn import convert_to_abnn
+from mmseg_abnn.apis.member_files import save_networks
 from mmseg_abnn.checkpoint import read_checkpoint
-from mmseg_abnn.members import save_networks
 
 
 def another(state, seed):

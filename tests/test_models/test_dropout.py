@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from helpers import build_segmentor
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from helpers.networks import build_segmentor
 from mmseg_abnn import convert_to_abnn
 from mmseg_abnn.models.layers import Draw, hold_dropout
 from mmseg_abnn.models.layers.dropout import dropout_layers

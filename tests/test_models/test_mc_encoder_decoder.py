@@ -2,14 +2,14 @@ import copy
 
 import pytest
 import torch
-from helpers import NUM_CLASSES, build_segmentor
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import SegTTAModel
 from mmseg.structures import SegDataSample
 
+from helpers.networks import NUM_CLASSES, build_segmentor
 from mmseg_abnn.conversion import convert_to_abnn
-from mmseg_abnn.members import MemberBank, applied, member_tensors
 from mmseg_abnn.models.layers import Draw, bayesian_layers, hold_draw
+from mmseg_abnn.models.member_bank import MemberBank, applied, member_tensors
 from mmseg_abnn.models.segmentors import MCSegTTAModel, monte_carlo
 
 

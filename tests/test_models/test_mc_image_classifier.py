@@ -13,11 +13,12 @@ from mmpretrain.structures import DataSample
 
 import mmseg_abnn.classification  # noqa: F401  registers what is built here
 from mmseg_abnn.apis import build_test_runner, expand_abnn_section, train
+from mmseg_abnn.apis.member_files import load_member
 from mmseg_abnn.checkpoint import read_checkpoint
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.datasets.classification import UnlabeledSample
-from mmseg_abnn.members import load_member, member_tensors
 from mmseg_abnn.models.layers import Draw, hold_draw
+from mmseg_abnn.models.member_bank import member_tensors
 
 NUM_CLASSES = 5
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from helpers import build_segmentor
 from torch import nn
 
+from helpers.networks import build_segmentor
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.models.layers import Draw, DrawMemory, bayesian_layers, hold_draw, noise_off
 

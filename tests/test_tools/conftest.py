@@ -4,7 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from tool_runner import ABNN_CONFIG, BASE_CONFIG, ROOT, data_options, run, run_tool, succeeded
+
+from helpers.tool_runner import (
+    ABNN_CONFIG,
+    BASE_CONFIG,
+    ROOT,
+    data_options,
+    run,
+    run_tool,
+    succeeded,
+)
 
 
 @pytest.fixture(scope='session')

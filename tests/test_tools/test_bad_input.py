@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tool_runner import ABNN_CONFIG, BASE_CONFIG, data_options, run_tool
 
+from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, data_options, run_tool
 from mmseg_abnn.checkpoint import read_checkpoint
 
 

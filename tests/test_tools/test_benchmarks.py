@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tool_runner import ROOT, run, run_tool, succeeded
+
+from helpers.tool_runner import ROOT, run, run_tool, succeeded
 
 COUNTS = ['--train', 3, '--val', 1, '--test-id', 2, '--test-ood', 2]
 # the configs' ResNet-50 with 8 channels in place of 64; images of 64x128 pixels

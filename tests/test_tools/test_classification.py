@@ -4,7 +4,8 @@ import json
 import sys
 
 import pytest
-from tool_runner import ROOT, run, succeeded
+
+from helpers.tool_runner import ROOT, run, succeeded
 
 pytest.importorskip('mmpretrain', reason='classification needs MMPretrain')
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tool_runner import (
+
+from helpers.tool_runner import (
     ABNN_CONFIG,
     BASE_CONFIG,
     ROOT,
@@ -16,11 +17,10 @@ from tool_runner import (
     run_tool,
     succeeded,
 )
-
-from mmseg_abnn.checkpoint import read_checkpoint
+from mmseg_abnn.apis.member_files import load_member
+from mmseg_abnn.checkpoint import read_checkpoint, state_hash
 from mmseg_abnn.datasets import MiniStreetsDataset
 from mmseg_abnn.evaluation.functional import average_precision, fpr_at_recall, roc_auc
-from mmseg_abnn.members import load_member, state_hash
 
 FIGURES = ['mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95', 'pooled/ECE', 'pooled/AUPR', 'pooled/FPR95']
 

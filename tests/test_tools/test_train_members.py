@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from tool_runner import ABNN_CONFIG, ROOT, SMALL, data_options, run, run_tool, succeeded
 
-from mmseg_abnn.checkpoint import read_checkpoint
-from mmseg_abnn.members import load_member, state_hash
+from helpers.tool_runner import ABNN_CONFIG, ROOT, SMALL, data_options, run, run_tool, succeeded
+from mmseg_abnn.apis.member_files import load_member
+from mmseg_abnn.checkpoint import read_checkpoint, state_hash
 
 MEMBERS = 3
 ITERATIONS = 8

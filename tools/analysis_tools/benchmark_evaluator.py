@@ -35,8 +35,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from evaluator_benchmark import contenders, measuring, report, score_maps
 
+from evaluator_benchmark import contenders, measuring, report, score_maps
 from mmseg_abnn import __version__
 
 SIZES = [1, 2, 5, 10, 20, 50, 100, 200]

@@ -16,12 +16,12 @@ from statistics import median
 
 from mmengine.registry import init_default_scope
 from mmseg.datasets import BaseSegDataset
+from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
 from prettytable import PrettyTable
 
 from mmseg_abnn.datasets import BDDAnomalyDataset, MUADDataset, OODSegDataset, StreetHazardsDataset
 from mmseg_abnn.datasets.file_checks import pair_files
 from mmseg_abnn.datasets.odgt import write_odgt
-from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
 
 CLASSES: dict[str, Callable[..., OODSegDataset]] = {
     'muad': MUADDataset,

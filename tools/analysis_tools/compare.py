@@ -1,9 +1,9 @@
 """Compare methods on one dataset: segmentation, calibration, OOD detection and what they cost.
 
 LIST is a config file that names the methods, their checkpoints and the seeds, for instance
-configs/compare/mini_streets.py; mmseg_abnn/comparison/reading.py says what it may hold. Each method
-is tested with each seed by tools/test.py; tests that were finished before are not repeated. The
-table shows means over the seeds and their standard errors.
+configs/compare/mini_streets.py; comparison/reading.py beside this tool says what it may hold. Each
+method is tested with each seed by tools/test.py; tests that were finished before are not repeated.
+The table shows means over the seeds and their standard errors.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.comparison import (
+from comparison import (
     Measured,
     Run,
     TrainingCost,

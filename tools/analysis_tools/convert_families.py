@@ -20,11 +20,11 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import MODELS
-from model_families import FAMILIES, NEEDS
 from torch import Tensor, nn
 
 from mmseg_abnn import Draw, convert_to_abnn, hold_draw
 from mmseg_abnn.models.layers import bayesian_layers
+from model_families import FAMILIES, NEEDS
 
 CONFIGS = Path(mmseg.__file__).parent / '.mim/configs'
 ALPHA = 0.1

@@ -6,8 +6,6 @@ alone (<image>.npy or <image>.png). Sub-folders as tools/test.py makes them are 
 """
 
 import argparse
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS, METRICS
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, load_config
+from mmseg_abnn.apis import add_common_arguments, load_config, write_metrics
+from mmseg_abnn.apis.config_parts import type_name
 from mmseg_abnn.evaluation.saved_predictions import find_saved, read_saved
 
 _NAMED = 3  # images that an error names
@@ -54,7 +53,7 @@ def build_metric(cfg: Config, args: argparse.Namespace) -> Any:
     """Build the config's UncertaintyMetric, or one with default settings."""
     evaluators = cfg.get('test_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    found = [metric for metric in evaluators if metric.get('type') == 'UncertaintyMetric']
+    found = [metric for metric in evaluators if type_name(metric) == 'UncertaintyMetric']
     settings = dict(found[0]) if found else dict(type='UncertaintyMetric')
     settings |= dict(scores=args.scores, report_dir=cfg.work_dir, output_dir=None)
     return METRICS.build(settings)
@@ -98,10 +97,7 @@ def main() -> None:
         sample |= {key: info[key] for key in ('img_path', 'split') if key in info}
         metric.process(None, [sample])
     metrics = metric.evaluate(len(dataset))
-    path = os.path.join(cfg.work_dir, 'metrics.json')
-    with open(path, 'w', encoding='utf-8') as file:
-        json.dump(metrics, file, indent=2)
-    print(f'\nMetrics: {path}')
+    print(f'\nMetrics: {write_metrics(cfg.work_dir, metrics)}')
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from mmseg_abnn.datasets.preparation import BDD_ANOMALY, main
+from preparation import BDD_ANOMALY, main
 
 if __name__ == '__main__':
     sys.exit(main(BDD_ANOMALY))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from mmseg_abnn.datasets.preparation import MUAD, main
+from preparation import MUAD, main
 
 if __name__ == '__main__':
     sys.exit(main(MUAD))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from mmseg_abnn.datasets.preparation import STREET_HAZARDS, main
+from preparation import STREET_HAZARDS, main
 
 if __name__ == '__main__':
     sys.exit(main(STREET_HAZARDS))

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar
 from mmseg.models import EncoderDecoder
@@ -21,6 +22,7 @@ from torch import Tensor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
+from mmseg_abnn.apis.abnn_settings import SECTION
 from mmseg_abnn.evaluation.functional import (
     TEMPERATURE_LIMITS,
     fit_temperature,
@@ -92,16 +94,16 @@ def draw_logits(network: Any, batch: Any) -> tuple[list[float], list[Tensor], li
 
 def write_config(path: str, config: str, monte_carlo: bool, temperature: float) -> None:
     """Write a config that inherits from ``config`` and predicts with the temperature."""
-    test_cfg = f'test_cfg=dict(temperature={temperature!r})'
     lines = [f'_base_ = {os.path.abspath(config)!r}']
-    if monte_carlo:
-        lines.append(f'model = dict({test_cfg})')
+    if Config.fromfile(config).get(SECTION) is not None:
+        lines.append(f'{SECTION} = dict(temperature={temperature!r})')
+    elif monte_carlo:
+        lines.append(f'model = dict(test_cfg=dict(temperature={temperature!r}))')
     else:
         lines.append(
             "model = dict(type='MCEncoderDecoder', "
-            f'test_cfg=dict(num_samples=1, temperature={temperature!r}))'
+            f"test_cfg=dict(draws='none', temperature={temperature!r}))"
         )
-        lines.append("custom_hooks = [dict(type='ABNNConversionHook', alpha=0.0)]")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, 'w', encoding='utf-8') as file:
         file.write(''.join(f'{line}\n' for line in lines))

@@ -6,8 +6,8 @@ For members that were fine-tuned by jobs of their own (`tools/train.py CONFIG --
 import argparse
 import os
 
-from mmseg_abnn.checkpoint import network_state, read_checkpoint
-from mmseg_abnn.members import save_ensemble
+from mmseg_abnn.apis.member_files import save_ensemble
+from mmseg_abnn.checkpoint import BaseNetwork
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument('--out', required=True, help='the checkpoint to write, such as abnn.pth')
     args = parser.parse_args()
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
-    save_ensemble(args.out, network_state(read_checkpoint(args.base)), args.members)
+    save_ensemble(args.out, BaseNetwork.read(args.base), args.members)
     print(f'The base network and its {len(args.members)} members: {args.out}')
 
 

@@ -6,8 +6,8 @@ Test it with a config of configs/deep_ensembles.
 import argparse
 import os
 
+from mmseg_abnn.apis.member_files import save_networks
 from mmseg_abnn.checkpoint import network_state, read_checkpoint
-from mmseg_abnn.members import save_networks
 
 
 def main() -> None:

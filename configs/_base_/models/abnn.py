@@ -5,6 +5,13 @@ abnn = dict(
     num_members=3,
     num_samples=3,
     seed=0,
+    # how the mean is taken, see docs/method.md: 'noise', 'dropout' or 'none'; the temperature of
+    # each draw; labels from the 'mean' or from the network itself, the 'base'
+    draws='noise',
+    temperature=1.0,
+    labels_from='mean',
+    include_base=False,
+    draw_per_image=False,
     # ours, on the safe side: in docs/ablation.md 0.1 cost no mIoU, and 0.2 found more OOD objects
     alpha=0.1,
     noise_shape='channel',  # a distribution over gamma, as the equation says

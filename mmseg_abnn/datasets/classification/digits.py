@@ -11,7 +11,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 from sklearn.datasets import load_digits
 
-from .arguments import check_choice
+from ..protocol import check_choice
 
 NAMES = tuple(str(digit) for digit in range(10))
 _LEVELS = 16  # brightest pixel of a digit

@@ -11,7 +11,7 @@ from mmpretrain.datasets.categories import DTD_CATEGORIES
 from mmpretrain.registry import DATASETS
 
 from ..file_checks import first_few
-from .arguments import check_choice
+from ..protocol import check_choice
 
 URL = 'https://www.robots.ox.ac.uk/~vgg/data/dtd/'
 _LISTS = ('train', 'val', 'test')

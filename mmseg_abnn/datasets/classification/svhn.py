@@ -10,7 +10,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 from scipy.io import loadmat
 
-from .arguments import check_choice
+from ..protocol import check_choice
 
 URL = 'http://ufldl.stanford.edu/housenumbers/'
 _IMAGE_SHAPE = (32, 32, 3)

@@ -1,7 +1,13 @@
 """Hooks of the Runner."""
 
 from .abnn_conversion_hook import ABNNConversionHook
+from .checkpoint_members_hook import CheckpointMembersHook
+from .fine_tuning_hook import FineTuningHook
 from .uncertainty_visualization_hook import UncertaintyVisualizationHook
-from .weights_check_hook import WeightsCheckHook
 
-__all__ = ['ABNNConversionHook', 'UncertaintyVisualizationHook', 'WeightsCheckHook']
+__all__ = [
+    'ABNNConversionHook',
+    'CheckpointMembersHook',
+    'FineTuningHook',
+    'UncertaintyVisualizationHook',
+]

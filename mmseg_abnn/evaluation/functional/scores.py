@@ -4,7 +4,11 @@
 Monte-Carlo model because its logits are the logarithm of the mean probabilities. All scores are
 high where the prediction is uncertain. The scores that need the single draws (expected entropy,
 mutual information, variation ratio, mean max-logit and energy) are summed up by the model.
+
+The names of all scores stand at the end of this file.
 """
+
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -111,3 +115,16 @@ def probabilities(logits: Tensor, dim: int = 0) -> Tensor:
 
 def _at_least_float(values: Tensor) -> Tensor:
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
+
+
+OF_PROBABILITIES: Mapping[str, Callable[[Tensor], Tensor]] = {
+    'msp': lambda p: 1 - p.amax(0),
+    'entropy': entropy,
+}
+"""Scores that follow from the predictive distribution, the classes on axis 0, by name."""
+
+OF_LOGITS: Mapping[str, Callable[[Tensor], Tensor]] = {'max_logit': max_logit, 'energy': energy}
+"""Scores that follow from the logits of one network; of several draws they are means."""
+
+OF_DRAWS = ('expected_entropy', 'mutual_information', 'variation_ratio')
+"""Names of the scores that need the single draws."""

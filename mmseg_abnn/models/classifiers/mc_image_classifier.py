@@ -22,7 +22,7 @@ class MCImageClassifier(MonteCarlo, ImageClassifier):
         backbone, neck, head, pretrained, train_cfg, data_preprocessor, init_cfg: See
             :class:`ImageClassifier`. The head must be a :class:`ClsHead` that predicts by a softmax
             of what its ``forward`` returns.
-        test_cfg: The settings of :class:`MonteCarlo`.
+        test_cfg: The settings of :class:`PredictionSettings`.
 
     Raises:
         TypeError: If the head is none.
@@ -62,7 +62,7 @@ class MCImageClassifier(MonteCarlo, ImageClassifier):
         Returns:
             Data samples with ``pred_score`` = mean p of shape (C,), ``log_score``, its logarithm,
             which is finite where it underflows, ``pred_label`` (as ``labels_from`` says), and
-            ``uncertainty`` with the scores of :meth:`RunningPrediction.uncertainty`.
+            ``uncertainty`` with the scores of :class:`MeanPrediction`.
 
         Raises:
             RuntimeError: If the network holds no Bayesian layer, or no dropout where that is what
@@ -73,11 +73,10 @@ class MCImageClassifier(MonteCarlo, ImageClassifier):
         samples = data_samples or [DataSample() for _ in means]
         bases = self.base_logits(inputs, data_samples)
         for mean, sample, base in zip(means, samples, bases, strict=True):
-            log_score = mean.log_mean()
-            decisive = log_score if base is None else base
-            sample.set_pred_score(log_score.exp())
+            decisive = mean.log_mean if base is None else base
+            sample.set_pred_score(mean.probabilities)
             sample.set_pred_label(decisive.argmax(dim=0, keepdim=True))
-            sample.set_data({'log_score': log_score, 'uncertainty': mean.uncertainty()})
+            sample.set_data({'log_score': mean.log_mean, 'uncertainty': mean.uncertainty})
         return samples
 
     def _logits(

@@ -1,19 +1,24 @@
-"""Bayesian normalization layers and their noise."""
+"""Bayesian normalization layers and their noise: draws, the layers, the holding of draws."""
 
-from .batch_norm import (
+from .bnl import BayesianNorm, bayesian_layers, check_noise_arguments, noise_facts
+from .draws import NOISE_SHAPES, Draw, DrawMemory
+from .dropout import dropout_layers, hold_dropout
+from .holding import hold_alpha, hold_draw, noise_off
+from .norms import (
     BayesBatchNorm1d,
     BayesBatchNorm2d,
     BayesBatchNorm3d,
     BayesBatchNormXd,
+    BayesGroupNorm,
+    BayesInstanceNorm1d,
+    BayesInstanceNorm2d,
+    BayesInstanceNorm3d,
+    BayesLayerNorm,
+    BayesLayerNorm2d,
     BayesSyncBatchNorm,
+    bayesian_forms,
+    plain_form,
 )
-from .bnl import BayesianNorm, check_noise_arguments
-from .dropout import dropout_layers, hold_dropout
-from .forms import bayesian_forms, plain_form
-from .group_norm import BayesGroupNorm
-from .instance_norm import BayesInstanceNorm1d, BayesInstanceNorm2d, BayesInstanceNorm3d
-from .layer_norm import BayesLayerNorm, BayesLayerNorm2d
-from .noise import NOISE_SHAPES, Draw, DrawMemory, bayesian_layers, hold_draw, noise_off
 
 __all__ = [
     'NOISE_SHAPES',
@@ -35,8 +40,10 @@ __all__ = [
     'bayesian_layers',
     'check_noise_arguments',
     'dropout_layers',
+    'hold_alpha',
     'hold_draw',
     'hold_dropout',
+    'noise_facts',
     'noise_off',
     'plain_form',
 ]

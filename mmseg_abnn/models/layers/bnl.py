@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .noise import NOISE_SHAPES, HeldNoise
+from .draws import NOISE_SHAPES, HeldNoise
 
 
 def check_noise_arguments(alpha: float, noise_shape: str) -> None:
@@ -124,3 +124,18 @@ class BayesianNorm(nn.Module):
     def extra_repr(self) -> str:
         """Add the noise's settings to the layer's own representation."""
         return f'{super().extra_repr()}, alpha={self.alpha}, noise_shape={self.noise_shape!r}'
+
+
+def bayesian_layers(model: nn.Module) -> dict[str, BayesianNorm]:
+    """Return the Bayesian normalization layers of ``model`` by name, each of them once."""
+    return {n: module for n, module in model.named_modules() if isinstance(module, BayesianNorm)}
+
+
+def noise_facts(model: nn.Module) -> dict[str, Any]:
+    """Return ``alpha`` and ``noise_shape`` of the Bayesian layers, by layer where they differ."""
+    layers = bayesian_layers(model)
+    facts: dict[str, Any] = {}
+    for key in ('alpha', 'noise_shape'):
+        values = {name: getattr(layer, key) for name, layer in layers.items()}
+        facts[key] = next(iter(values.values())) if len(set(values.values())) == 1 else values
+    return facts

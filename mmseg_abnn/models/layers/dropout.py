@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..wrappers import unwrapped
-from .noise import Draw, HeldNoise
+from .draws import Draw, HeldNoise
 
 _WHOLE_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 

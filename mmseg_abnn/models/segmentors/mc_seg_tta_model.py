@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from ..running_prediction import RunningPrediction
-from .monte_carlo import MonteCarloSegmentor, store_prediction
+from .mc_encoder_decoder import MonteCarloSegmentor, store_prediction
 
 
 @MODELS.register_module()
@@ -48,7 +48,7 @@ class MCSegTTAModel(SegTTAModel):
                     mean.add(view.seg_logits.data)
             result = views[0]
             base = [v.base_probabilities.data for v in views if 'base_probabilities' in v]
-            store_prediction(result, mean, sum(base) if base else None)
+            store_prediction(result, mean.mean(), sum(base) if base else None)
             for name in ('votes', 'base_probabilities'):
                 result.pop(name, None)
             merged.append(result)

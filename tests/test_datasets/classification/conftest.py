@@ -1,8 +1,9 @@
 """What the tests of MMPretrain's data sets share."""
 
 import pytest
-from classification_standins import lift_md5s, write_cifar10, write_dtd, write_svhn
 from mmengine.registry import init_default_scope
+
+from helpers.classification_standins import lift_md5s, write_cifar10, write_dtd, write_svhn
 
 PACK = [dict(type='PackInputs')]
 OPEN = [

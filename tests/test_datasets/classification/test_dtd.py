@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 pytest.importorskip('mmpretrain', reason='classification needs MMPretrain')
-from classification_standins import write_dtd
 from mmpretrain.datasets.categories import DTD_CATEGORIES
 from mmpretrain.registry import DATASETS
 
+from helpers.classification_standins import write_dtd
 from mmseg_abnn.datasets.classification import DTDDataset
 
 CLASSES = ('zigzagged', 'banded', 'polka-dotted')

@@ -7,14 +7,15 @@ import pytest
 from PIL import Image
 
 pytest.importorskip('mmpretrain', reason='classification needs MMPretrain')
-from classification_standins import (
+from mmpretrain.datasets import CIFAR10, CIFAR100, ImageNet
+
+from helpers.classification_standins import (
     WNIDS,
     lift_md5s,
     write_cifar10,
     write_cifar100,
     write_imagenet,
 )
-from mmpretrain.datasets import CIFAR10, CIFAR100, ImageNet
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 from scipy.io import loadmat, savemat
 
 pytest.importorskip('mmpretrain', reason='classification needs MMPretrain')
-from classification_standins import colors, write_svhn
 from mmpretrain.registry import DATASETS
 
+from helpers.classification_standins import colors, write_svhn
 from mmseg_abnn.datasets.classification import SVHNDataset
 
 

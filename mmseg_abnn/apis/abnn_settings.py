@@ -1,0 +1,90 @@
+"""What the section ``abnn`` of a config may hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ..conversion import DEFAULT_ALPHA, DEFAULT_NOISE_SHAPE, Alpha, check_conversion_arguments
+from ..models.losses.class_weights import Eta, check_eta
+from ..models.prediction_settings import PredictionSettings
+
+SECTION = 'abnn'
+
+
+def _sgd() -> dict[str, Any]:
+    return dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
+
+
+@dataclass(frozen=True)
+class ABNNSettings(PredictionSettings):
+    """What the section ``abnn`` of a config may hold, and its defaults.
+
+    The settings of :class:`~mmseg_abnn.models.prediction_settings.PredictionSettings`, which say
+    how the ABNN predicts, and those of its conversion and fine-tuning. All defaults but
+    ``num_members`` and ``num_samples``, which public code uses for classification, are ours.
+
+    Attributes:
+        num_members: M, members that are fine-tuned.
+        alpha, noise_shape, trainable, include, exclude: See ``convert_to_abnn``.
+        eta: Class offsets of the loss, see ``ABNNLoss``.
+        max_iters: Iterations of each member's fine-tuning.
+        max_epochs: Its epochs; if they are given, ``max_iters`` does not count.
+        optimizer: Its optimizer; the learning rate falls to 0 by a polynomial of power 0.9.
+    """
+
+    WHERE: ClassVar[str] = SECTION
+
+    num_members: int = 3
+    alpha: Alpha = DEFAULT_ALPHA
+    noise_shape: str = DEFAULT_NOISE_SHAPE
+    trainable: str | Sequence[str] = 'norm'
+    include: Sequence[str] = ('backbone.*',)
+    exclude: Sequence[str] = ()
+    eta: Eta = field(default_factory=lambda: dict(type='sparse', weight=0.5))
+    max_iters: int = 4000
+    max_epochs: int | None = None
+    optimizer: Mapping[str, Any] = field(default_factory=_sgd)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_int('num_members', 1)
+        self.check_int('max_iters', 1)
+        if self.max_epochs is not None:
+            self.check_int('max_epochs', 1)
+        check_conversion_arguments(
+            self.alpha, self.noise_shape, self.trainable, self.include, self.exclude
+        )
+        check_eta(self.eta)
+        if not isinstance(self.optimizer, Mapping) or 'type' not in self.optimizer:
+            raise ValueError(
+                f'`abnn.optimizer` must be a dict with a `type`, got {self.optimizer!r}'
+            )
+
+    @classmethod
+    def read(cls, section: Any) -> 'ABNNSettings':
+        """Read the section.
+
+        Raises:
+            ValueError: If it holds an unknown or unusable setting.
+            TypeError: If it is no dict, or a setting is of another type.
+        """
+        if not isinstance(section, Mapping):
+            raise TypeError(f'`{SECTION}` must be a dict, got {section!r}')
+        unknown = sorted(set(section) - set(cls.names()))
+        if unknown:
+            raise ValueError(f'`{SECTION}` may hold {cls.names()}, got {unknown}')
+        return cls(**section)
+
+    def test_cfg(self) -> dict[str, Any]:
+        """Return what ``test_cfg`` says of the prediction: L, the seed, and what is no default."""
+        default = PredictionSettings()
+        return {
+            name: getattr(self, name)
+            for name in PredictionSettings.names()
+            if name in ('num_samples', 'seed') or getattr(self, name) != getattr(default, name)
+        }
+
+    def hook(self) -> dict[str, Any]:
+        """Return the config of the hook that converts."""
+        names = ('alpha', 'noise_shape', 'trainable', 'include', 'exclude')
+        return dict(type='ABNNConversionHook', **{name: getattr(self, name) for name in names})

@@ -1,0 +1,257 @@
+"""Fine-tuning the members of an ABNN from one config."""
+
+import copy
+import gc
+import glob
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.dist import barrier, init_dist, is_distributed, is_main_process
+from mmengine.hooks import EMAHook, Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner, find_latest_checkpoint
+from torch import nn
+
+from .. import __version__
+from ..checkpoint import BaseNetwork, read_checkpoint
+from ..engine.hooks.member_losses import etas
+from ..models.layers import noise_facts
+from ..models.member_bank import member_tensors
+from ..models.prediction_settings import PredictionSettings
+from ..models.wrappers import unwrapped
+from .config_parts import dicts_in, has_hook, type_name
+from .member_files import ENSEMBLE_FILE, load_member, member_path, save_ensemble, save_member
+from .runner import build_runner
+from .stamps import Stamp, differences, read_stamp, write_stamp
+
+STARTED_FILE = 'started.json'  # what a member's training was started with
+# what makes a member what it is; other settings may change between two calls
+_DECISIVE = (
+    'model',
+    'custom_hooks',
+    'optim_wrapper',
+    'param_scheduler',
+    'train_cfg',
+    'train_dataloader',
+    'randomness',
+)
+_LOADING = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+_INDECISIVE = (*_LOADING, 'test_cfg', 'val_interval', 'val_begin')
+
+
+def train_members(cfg: Config, only: int | None = None) -> str:
+    """Fine-tune the ``cfg.num_members`` members one after the other from ``cfg.load_from``.
+
+    Each member is an ordinary Runner with its own work dir ``member_<m>`` and its own seed
+    (``randomness.seed`` + m). Written are ``member_<m>.safetensors`` and, with the base network and
+    all members in one file, ``abnn.pth``. Members that are finished are kept. With ``cfg.resume``
+    an interrupted one continues from its last checkpoint, else it starts again.
+
+    Args:
+        cfg: A complete config with ``work_dir``.
+        only: Train this member alone, and do not write ``abnn.pth``.
+
+    Returns:
+        The path of ``abnn.pth``, or of the one member.
+
+    Raises:
+        ValueError: If the config is no ABNN's, or a finished member was made with other settings.
+        FileNotFoundError: If ``load_from`` does not exist.
+    """
+    _check_config(cfg, only)
+    base = BaseNetwork.read(cfg.load_from)
+    count = cfg.num_members
+    paths = [member_path(cfg.work_dir, member) for member in range(count)]
+    for member in range(count) if only is None else [only]:
+        member_cfg = member_config(cfg, member)
+        stamp = _stamp(member_cfg, base)
+        if os.path.isfile(paths[member]):
+            _check_same(paths[member], load_member(paths[member])[1], stamp)
+            print_log(f'Member {member} of {count} is finished: {paths[member]}', logger='current')
+            continue
+        print_log(f'Fine-tuning member {member} of {count}', logger='current')
+        with base.kept():
+            _train_member(member_cfg, member, paths[member], base, stamp)
+    if only is not None:
+        return paths[only]
+    ensemble = os.path.join(cfg.work_dir, ENSEMBLE_FILE)
+    if cfg.get('launcher', 'none') != 'none' and not is_distributed():
+        # every member was finished, so no Runner has connected the processes
+        init_dist(cfg.launcher, **(cfg.get('env_cfg') or {}).get('dist_cfg', {}))
+    if is_main_process():
+        save_ensemble(ensemble, base, paths)
+        print_log(f'The base network and its {count} members: {ensemble}', logger='current')
+    barrier()
+    return ensemble
+
+
+def _check_config(cfg: Config, only: int | None) -> None:
+    count = cfg.num_members
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError(f'`num_members` must be an int >= 1, got {count!r}')
+    if only is not None and not 0 <= only < count:
+        raise ValueError(f'the member must be between 0 and {count - 1}, got {only}')
+    if not has_hook(cfg.get('custom_hooks'), 'ABNNConversionHook'):
+        raise ValueError(
+            'an ABNN needs `custom_hooks` with `ABNNConversionHook`, which makes the normalization '
+            "layers Bayesian: custom_hooks=[dict(type='ABNNConversionHook', alpha=0.1)]"
+        )
+    if not cfg.get('load_from'):
+        raise ValueError(
+            'an ABNN is made from a trained network, but `load_from` is not set: give its '
+            'checkpoint in the config, or by --cfg-options load_from=FILE'
+        )
+
+
+def member_config(cfg: Config, member: int) -> Config:
+    """Return the config of one member's Runner."""
+    cfg = copy.deepcopy(cfg)
+    seed = (cfg.get('randomness') or {}).get('seed')
+    cfg.randomness = dict(cfg.get('randomness') or {}, seed=(0 if seed is None else seed) + member)
+    cfg.work_dir = os.path.join(cfg.work_dir, f'member_{member}')
+    cfg.experiment_name = f'{os.path.basename(os.path.dirname(cfg.work_dir))}_member_{member}'
+    if 'visualizer' in cfg:  # one of the same name would go on writing to the folder of the first
+        cfg.visualizer.name = cfg.experiment_name
+    _drop_initialization(cfg.model)
+    _validate_without_noise(cfg.model)
+    _repeat_augmentations(cfg.get('train_dataloader'))
+    return cfg
+
+
+def _drop_initialization(model: ConfigDict) -> None:
+    # all weights come from `load_from`: nothing needs to be downloaded for the backbone before
+    for part in dicts_in(model):
+        if 'pretrained' in part:
+            part['pretrained'] = None
+        if 'checkpoint' in str(part.get('init_cfg')):
+            part['init_cfg'] = None
+
+
+def _validate_without_noise(model: ConfigDict) -> None:
+    # one pass for an image tells whether the fine-tuning broke something; all draws would take
+    # longer than the fine-tuning, and one member's figures are not the ensemble's
+    if type_name(model).startswith('MC'):
+        test_cfg = model.get('test_cfg') or {}
+        others = {k: v for k, v in test_cfg.items() if k not in PredictionSettings.names()}
+        model.test_cfg = ConfigDict(others, draws='none')
+
+
+def _repeat_augmentations(loader: ConfigDict | None) -> None:
+    sampler = (loader or {}).get('sampler') or {}
+    if loader is not None and type_name(sampler) == 'InfiniteSampler':
+        sampler['type'] = 'SeededInfiniteSampler'
+        loader.dataset = dict(type='SeededDataset', dataset=loader.dataset)
+
+
+def decisive_settings(cfg: Config) -> dict[str, Any]:
+    """Return the settings of a member's config that its weights depend on, as plain data."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(k): plain(v) for k, v in value.items() if k not in _INDECISIVE}
+        if isinstance(value, (list, tuple)):
+            return [plain(item) for item in value]
+        return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+    return {key: plain(cfg.get(key)) for key in _DECISIVE}
+
+
+def _stamp(cfg: Config, base: BaseNetwork) -> dict[str, Any]:
+    """Return what a member's weights depend on."""
+    return {'base_hash': base.hash, 'config': decisive_settings(cfg)}
+
+
+def _check_same(path: str, facts: Stamp, stamp: Stamp) -> None:
+    found = list(differences(facts.get('config'), stamp['config']))
+    if facts.get('base_hash') != stamp['base_hash']:
+        found.insert(0, 'load_from: another network')
+    if found:
+        raise ValueError(
+            f'{path} was made with other settings: delete it, or choose another --work-dir. '
+            f'Different: {"; ".join(found[:5])}'
+        )
+
+
+def _checkpoints(work_dir: str) -> Iterator[str]:
+    """Name the checkpoints of an interrupted training, the latest first."""
+    last = find_latest_checkpoint(work_dir)
+    if last is not None:  # an absolute path; the folder may have been moved since
+        yield os.path.join(work_dir, os.path.basename(last))
+    others = glob.glob(os.path.join(glob.escape(work_dir), '*_*.pth'))
+    yield from sorted(others, key=os.path.getmtime, reverse=True)
+
+
+def _continue_from_last(cfg: Config, stamp: Stamp) -> None:
+    """Let a Runner resume an interrupted training, if that is wanted and there is one."""
+    resume, cfg.resume = cfg.get('resume'), False
+    path = os.path.join(cfg.work_dir, STARTED_FILE)
+    started = read_stamp(path) if resume else None
+    for checkpoint in _checkpoints(cfg.work_dir) if started is not None else ():
+        try:
+            read_checkpoint(checkpoint)
+        except (FileNotFoundError, ValueError) as error:
+            # the process was killed while it replaced its checkpoint
+            print_log(f'A checkpoint that cannot be used: {error}', logger='current')
+            continue
+        _check_same(cfg.work_dir, started or {}, stamp)
+        # MMEngine would resume from `load_from` if both were set
+        cfg.resume, cfg.load_from = True, checkpoint
+        return
+    if is_main_process():
+        write_stamp(path, stamp)
+
+
+class _AfterTraining(Hook):
+    """Calls a function once, when the last iteration is done and before the last validation.
+
+    That may take long, and whatever ends it must not cost a member that is trained.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self, function: Callable[[Runner], None]) -> None:
+        self._function: Callable[[Runner], None] | None = function
+
+    def before_val(self, runner: Runner) -> None:
+        """Call it if this is the last validation."""
+        if runner.iter >= runner.max_iters:
+            self.after_train(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Call it if no validation came before."""
+        if self._function is not None:
+            function, self._function = self._function, None
+            function(runner)
+
+
+def _train_member(cfg: Config, member: int, path: str, base: BaseNetwork, stamp: Stamp) -> None:
+    _continue_from_last(cfg, stamp)
+
+    def store(runner: Runner) -> None:
+        model = unwrapped(runner.model)
+        metadata: dict[str, Any] = {
+            'member': member,
+            'seed': cfg.randomness.seed,
+            'base_hash': stamp['base_hash'],
+            **noise_facts(model),
+            'eta': etas(model),
+            'version': __version__,
+            'config': stamp['config'],
+        }
+        if is_main_process():
+            save_member(path, member_tensors(_averaged(runner, model), base.state), metadata)
+        barrier()
+
+    runner = build_runner(cfg)
+    runner.register_hook(_AfterTraining(store))
+    runner.train()
+    del runner
+    gc.collect()
+
+
+def _averaged(runner: Runner, model: nn.Module) -> nn.Module:
+    # with an exponential moving average, its weights are the result of the training
+    hooks = (hook for hook in runner.hooks if isinstance(hook, EMAHook))
+    return next((hook.ema_model.module for hook in hooks), model)

@@ -1,0 +1,133 @@
+"""What a checkpoint brings: weights that must be those of the model, and the members of an ABNN."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop, Runner
+from torch import nn
+
+from ...checkpoint import network_state
+from ...models.layers import bayesian_layers, noise_facts
+from ...models.monte_carlo import MonteCarlo
+from ...models.wrappers import unwrapped
+
+_NOT_TESTED = 'auxiliary_head.'
+
+
+def check_weights_arrive(model: nn.Module, checkpoint: dict[str, Any], without: str = '') -> None:
+    """Raise ValueError if a checkpoint does not hold exactly the weights that ``model`` needs.
+
+    Args:
+        model: The network to be loaded.
+        checkpoint: A checkpoint's dictionary.
+        without: Beginning of the names that do not matter.
+    """
+
+    def matters(name: str) -> bool:
+        return not (without and name.startswith(without))
+
+    needed = {n: t.shape for n, t in model.state_dict().items() if matters(n)}
+    given = {n: t.shape for n, t in network_state(checkpoint).items() if matters(n)}
+    # checkpoints of PyTorch before 0.4.1 have no such counters, and nothing reads them
+    missing = [n for n in needed if n not in given and not n.endswith('num_batches_tracked')]
+    unexpected = [n for n in given if n not in needed]
+    misshapen = [
+        f'{n}: {tuple(given[n])} instead of {tuple(needed[n])}'
+        for n in needed
+        if n in given and needed[n] != given[n]
+    ]
+    problems = [
+        f'{len(names)} of {total} {what} (first: {", ".join(names[:3])})'
+        for names, total, what in (
+            (missing, len(needed), 'weights of the model are missing from it'),
+            (unexpected, len(given), 'of its weights are unknown to the model'),
+            (misshapen, len(needed), 'weights have another shape'),
+        )
+        if names
+    ]
+    if problems:
+        raise ValueError(
+            'the checkpoint does not fit the model, which would not have trained weights then: '
+            f'{"; ".join(problems)}'
+        )
+
+
+@HOOKS.register_module(name=['CheckpointMembersHook', 'WeightsCheckHook'])
+class CheckpointMembersHook(Hook):
+    """Checks a checkpoint that the Runner loads, and hands the members in it to the network.
+
+    MMEngine only warns of weights that do not fit; this raises. Where nothing is trained, auxiliary
+    heads, which take no part in a prediction, may differ. Before a validation or a test it says
+    loudly what is sampled, and what is not.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._weights_loaded = False
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Compare names and shapes, and take over the members."""
+        model = unwrapped(runner.model)
+        trains = isinstance(runner._train_loop, BaseLoop)
+        check_weights_arrive(model, checkpoint, without='' if trains else _NOT_TESTED)
+        self._weights_loaded = True
+        members = checkpoint.get('members')
+        if not members:
+            return
+        if not isinstance(model, MonteCarlo):
+            runner.logger.warning(
+                f"The checkpoint's {len(members)} members are ignored: {type(model).__name__} does "
+                'not sample, MCEncoderDecoder and MCImageClassifier do'
+            )
+        elif trains:
+            runner.logger.warning(
+                f'The {len(members)} members in the checkpoint are ignored: fine-tuning starts '
+                'from its base network'
+            )
+        else:
+            model.set_members(members)
+            self._compare_noise(runner, model, checkpoint['meta']['members'])
+
+    @staticmethod
+    def _compare_noise(
+        runner: Runner, model: nn.Module, members: Sequence[Mapping[str, Any]]
+    ) -> None:
+        if not bayesian_layers(model):
+            return
+        for key, now in noise_facts(model).items():
+            others = [facts[key] for facts in members if facts.get(key, now) != now]
+            if others:
+                runner.logger.warning(
+                    f'The members were fine-tuned with {key}={others[0]}, they are used with '
+                    f'{key}={now}'
+                )
+
+    def before_val(self, runner: Runner) -> None:
+        """Say loudly if nothing is averaged."""
+        model = unwrapped(runner.model)
+        if bayesian_layers(model) and not isinstance(model, MonteCarlo):
+            runner.logger.warning(
+                f'{type(model).__name__} does not average over draws: every forward pass has one '
+                'fresh draw of the noise, and figures differ from run to run. MCEncoderDecoder, '
+                'MCCascadeEncoderDecoder and MCImageClassifier average'
+            )
+
+    def before_test(self, runner: Runner) -> None:
+        """Say loudly what is sampled."""
+        self.before_val(runner)
+        model = unwrapped(runner.model)
+        if not self._weights_loaded:
+            raise ValueError('no checkpoint was loaded: there is no trained network to test')
+        if isinstance(model, MonteCarlo) and len(model.members) == 0:
+            noisy = any(layer.alpha for layer in bayesian_layers(model).values())
+            draws = model.prediction.draws
+            runner.logger.warning(
+                'The checkpoint holds no members: the noise is drawn around its one set of weights '
+                '(M = 1)'
+                if draws == 'dropout' or (draws == 'noise' and noisy)
+                else 'The checkpoint holds no members, and there is no noise: this tests one '
+                'deterministic network, no ensemble'
+            )

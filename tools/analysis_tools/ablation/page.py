@@ -1,0 +1,118 @@
+"""The page of an ablation: Markdown and pictures, from stored numbers alone."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from comparison.tables import metric_columns
+
+from .ablation_figure import Curve, CurvePoint, Panel, ablation_figure
+from .results import Results
+from .summary import ResultRow, summarize_group
+from .tables import EXPLANATION, markdown_tables
+from .variants import DETERMINISTIC, Ablation, Group
+
+_DPI = 80
+
+
+def write_page(page: Path, pictures: Path, ablation: Ablation, results: Results) -> list[Path]:
+    """Write the page, and a picture for each group that varies a number.
+
+    Args:
+        page: The Markdown file.
+        pictures: What the names of the pictures begin with, ``<pictures>_<group>.png``.
+        ablation: The list: groups, questions, remarks.
+        results: The stored numbers.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        ValueError: If nothing is stored.
+    """
+    if not results.entries:
+        raise ValueError('no results are stored yet: run the ablation first')
+    page.parent.mkdir(parents=True, exist_ok=True)
+    pictures.parent.mkdir(parents=True, exist_ok=True)
+    parts = [f'# Ablation: {ablation.title}', *_introduction(results)]
+    written = [page]
+    for group in ablation.groups:
+        rows, missing = summarize_group(group, results)
+        own = [row for row in rows if row.variant in group.variants]
+        parts += [f'## {group.title}', f'*{group.question}*']
+        parts += [group.remark] if group.remark else []
+        parts += [markdown_tables(rows)] if own else []
+        picture = pictures.with_name(f'{pictures.name}_{group.name}.png')
+        panels = group_panels(group, rows)
+        if panels:
+            figure = ablation_figure(panels, group.axis, DETERMINISTIC)
+            figure.savefig(picture, dpi=_DPI)
+            written.append(picture)
+            link = os.path.relpath(picture, page.parent).replace(os.sep, '/')
+            score = group.scores[0]
+            parts.append(
+                f'![{group.title}]({link})\n\n*Means over images, in percent; score: {score}.*'
+            )
+        else:
+            picture.unlink(missing_ok=True)
+        parts += [_measured(own, results)] if own else []
+        parts += [f'Not measured: {", ".join(missing)}.'] if missing else []
+    text = '\n\n'.join(parts)
+    page.write_text(f'{text}\n', encoding='utf-8')
+    return written
+
+
+def _introduction(results: Results) -> list[str]:
+    facts = results.facts
+    parts = [
+        f'Measured on {facts["split"]} (`{facts["data_root"]}`), with `{facts["config"]}` and '
+        f'the network of `{facts["base"]}`, by `tools/analysis_tools/ablation.py`. {EXPLANATION} '
+        'A seed is that of the network, of its fine-tuning and of the noise.'
+    ]
+    if facts['reference']:
+        settings = ', '.join(f'`{key}={value!r}`' for key, value in facts['reference'].items())
+        parts.append(f'The reference is the ABNN with {settings}.')
+    for key, what in (('train', 'training'), ('test', 'test')):
+        if facts.get(key):
+            options = ', '.join(f'`{name}={text}`' for name, text in facts[key].items())
+            parts.append(f'Options of each {what}: {options}.')
+    return parts
+
+
+def _measured(rows: Sequence[ResultRow], results: Results) -> str:
+    seeds = sorted({seed for row in rows for seed in row.seeds})
+    count = f'{len(seeds)} seeds' if len(seeds) > 1 else '1 seed'
+    return f'{count} ({", ".join(map(str, seeds))}); measured on {results.facts["split"]}.'
+
+
+def group_panels(group: Group, rows: Sequence[ResultRow]) -> list[Panel]:
+    """Return what is drawn of a group: its first score, means over images; nothing without values.
+
+    Args:
+        group: The group.
+        rows: As :func:`summarize_group` returns them.
+    """
+    rows = [row for row in rows if row.score == group.scores[0]]
+    drawn = [row for row in rows if row.variant.value is not None]
+    if not drawn:
+        return []
+    base = next((row for row in rows if row.variant.kind == DETERMINISTIC), None)
+    series = list(dict.fromkeys(row.variant.series for row in drawn))
+    panels = []
+    for column in metric_columns():
+        level = base and base.values[column.key]
+        curves = tuple(
+            Curve(name, _points([row for row in drawn if row.variant.series == name], column.key))
+            for name in series
+        )
+        panels.append(Panel(column.title, curves, level.mean if level else None))
+    return panels
+
+
+def _points(rows: Sequence[ResultRow], key: str) -> tuple[CurvePoint, ...]:
+    points = []
+    for row in rows:
+        value, found = row.variant.value, row.values[key]
+        if value is not None and found is not None:
+            points.append(CurvePoint(value, found.mean, found.standard_error))
+    return tuple(points)
