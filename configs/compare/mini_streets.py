@@ -30,7 +30,7 @@ _control = dict(
     scores=_scores,
     trained_in=[_base, f'{_dir}/control'],
 )
-_without_noise = {'abnn.alpha': 0.0, 'abnn.num_samples': 1}
+_without_noise = {'abnn.draws': 'none'}
 methods = [
     dict(
         name='deterministic',

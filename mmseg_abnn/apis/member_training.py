@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import barrier, init_dist, is_distributed, is_main_process
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import EMAHook, Hook, SyncBuffersHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
@@ -216,8 +216,12 @@ class _AfterTraining(Hook):
 
     def before_val(self, runner: Runner) -> None:
         """Call it if this is the last validation."""
-        if runner.iter >= runner.max_iters:
-            self.after_train(runner)
+        if runner.iter < runner.max_iters:
+            return
+        for hook in runner.hooks:
+            if isinstance(hook, SyncBuffersHook):
+                hook.before_val_epoch(runner)  # which would come too late
+        self.after_train(runner)
 
     def after_train(self, runner: Runner) -> None:
         """Call it if no validation came before."""

@@ -1,33 +1,36 @@
 """Building Runners from configs."""
 
 import logging
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger, print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..engine.hooks import CheckpointMembersHook
 from .command_line import check_segmentor
 
+# beginnings of what the Runner logs at its start: hundreds of lines that hide what matters
+_FOR_THE_FILE = ('System environment:', 'Config:', 'Hooks will be executed')
+
+
+def _is_for_the_screen(record: logging.LogRecord) -> bool:
+    beginning = record.getMessage()[:200]
+    return not any(text in beginning for text in _FOR_THE_FILE)
+
 
 class _Runner(Runner):
-    """MMEngine's Runner, which writes environment and config into the log file only.
+    """MMEngine's Runner, which writes environment, config and hooks into the log file only."""
 
-    On the screen, hundreds of lines of them would hide what matters.
-    """
-
-    def _log_env(self, env_cfg: dict) -> None:
-        screens = [h for h in self.logger.handlers if type(h) is logging.StreamHandler]
-        levels = [handler.level for handler in screens]
-        for handler in screens:
-            handler.setLevel(logging.CRITICAL)
-        try:
-            super()._log_env(env_cfg)
-        finally:
-            for handler, level in zip(screens, levels, strict=True):
-                handler.setLevel(level)
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if type(handler) is logging.StreamHandler:  # no file's, which is of a subclass
+                handler.addFilter(_is_for_the_screen)
+        return logger
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -93,9 +93,9 @@ class CheckpointMembersHook(Hook):
 
     @staticmethod
     def _compare_noise(
-        runner: Runner, model: nn.Module, members: Sequence[Mapping[str, Any]]
+        runner: Runner, model: Any, members: Sequence[Mapping[str, Any]]
     ) -> None:
-        if not bayesian_layers(model):
+        if model.prediction.draws != 'noise':
             return
         for key, now in noise_facts(model).items():
             others = [facts[key] for facts in members if facts.get(key, now) != now]
