@@ -7,7 +7,8 @@ both classes in turns (image and label, decoded, mapped and packed), and prints 
 from __future__ import annotations
 
 import argparse
-import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,13 +17,13 @@ from statistics import median
 
 from mmengine.registry import init_default_scope
 from mmseg.datasets import BaseSegDataset
-from mmseg_abnn.datasets.rendering import Settings, open_folder, write_images
 from prettytable import PrettyTable
 
 from mmseg_abnn.datasets import BDDAnomalyDataset, MUADDataset, OODSegDataset, StreetHazardsDataset
 from mmseg_abnn.datasets.file_checks import pair_files
 from mmseg_abnn.datasets.odgt import write_odgt
 
+RENDERER = Path(__file__).resolve().parents[1] / 'dataset_converters' / 'mini_streets.py'
 CLASSES: dict[str, Callable[..., OODSegDataset]] = {
     'muad': MUADDataset,
     'street_hazards': StreetHazardsDataset,
@@ -48,11 +49,9 @@ def parse_args() -> argparse.Namespace:
 
 def render(root: Path, name: str, images: int, size: tuple[int, int]) -> None:
     """Render the training split of a benchmark."""
-    counts = {'train': images, 'val': 0, 'test_id': 0, 'test_ood': 0}
-    settings = Settings(seed=0, size=size, counts=counts, format=name)
-    missing = open_folder(root, settings)
-    for _ in write_images(root, settings, missing, os.cpu_count() or 1):
-        pass
+    arguments = ['--format', name, '--train', images, '--val', 0, '--test-id', 0, '--test-ood', 0]
+    command = [sys.executable, RENDERER, root, *arguments, '--size', *size]
+    subprocess.run([str(part) for part in command], check=True)
     if name == 'bdd_anomaly':
         folder, labels = (root / f'seg/{kind}/train' for kind in ('images', 'train_labels'))
         pairs = pair_files(folder, labels, '.jpg', '_train_id.png')

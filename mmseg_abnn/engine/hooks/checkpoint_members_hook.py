@@ -92,9 +92,7 @@ class CheckpointMembersHook(Hook):
             self._compare_noise(runner, model, checkpoint['meta']['members'])
 
     @staticmethod
-    def _compare_noise(
-        runner: Runner, model: Any, members: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def _compare_noise(runner: Runner, model: Any, members: Sequence[Mapping[str, Any]]) -> None:
         if model.prediction.draws != 'noise':
             return
         for key, now in noise_facts(model).items():
