@@ -14,9 +14,12 @@ Stamp = Mapping[str, Any]
 
 def differences(old: Any, new: Any, name: str = '') -> Iterator[str]:
     """Name what differs between two stamps, as ``a.b: old -> new``."""
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        old, new = (dict(enumerate(values)) for values in (old, new))
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
-            yield from differences(old.get(key), new.get(key), f'{name}.{key}' if name else key)
+            inner = f'{name}.{key}' if name else str(key)
+            yield from differences(old.get(key), new.get(key), inner)
     elif old != new:
         yield f'{name}: {old} -> {new}'
 

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from mmengine.registry import init_default_scope
-from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
 from prettytable import PrettyTable
 
 from mmseg_abnn.datasets import BDDAnomalyDataset, MUADDataset, OODSegDataset, StreetHazardsDataset
@@ -58,7 +59,7 @@ def render(root: Path, name: str, images: int, size: tuple[int, int]) -> None:
         write_odgt(root / 'lpbnn_train.odgt', pairs, root)
 
 
-def both_readers(root: Path, name: str) -> tuple[BaseSegDataset, OODSegDataset]:
+def both_readers(root: Path, name: str) -> tuple[Any, OODSegDataset]:
     """Return MMSegmentation's dataset and ours of the same files."""
 
     def pipeline(load_labels: str) -> list[dict]:
@@ -73,7 +74,7 @@ def both_readers(root: Path, name: str) -> tuple[BaseSegDataset, OODSegDataset]:
             img_path=str(root / 'seg/images/train'),
             seg_map_path=str(root / 'seg/train_labels/train'),
         )
-    plain = BaseSegDataset(
+    plain = DATASETS.get('BaseSegDataset')(
         data_prefix=prefix,
         img_suffix=ours.img_suffix,
         seg_map_suffix=ours.seg_map_suffix,

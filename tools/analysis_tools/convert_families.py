@@ -18,7 +18,6 @@ import torch
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
-from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -182,7 +181,7 @@ def _randomize(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def outputs(model: BaseSegmentor, image: Tensor) -> list[Tensor]:
+def outputs(model: Any, image: Tensor) -> list[Tensor]:
     """Return the logits (or depths) of ``image``, and the outputs of the auxiliary heads."""
     torch.manual_seed(0)  # SegNeXt draws random numbers at every forward pass
     size = tuple(image.shape[2:])

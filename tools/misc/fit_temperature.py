@@ -17,12 +17,12 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar
-from mmseg.models import EncoderDecoder
 from torch import Tensor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
 from mmseg_abnn.apis.abnn_settings import SECTION
+from mmseg_abnn.apis.config_parts import type_name
 from mmseg_abnn.evaluation.functional import (
     TEMPERATURE_LIMITS,
     fit_temperature,
@@ -126,7 +126,7 @@ def main() -> None:
     runner = load_runner(cfg, args.checkpoint)
     network = cast(Any, unwrapped(runner.model))
     monte_carlo = isinstance(network, MonteCarloSegmentor)
-    if not monte_carlo and type(network) is not EncoderDecoder:
+    if not monte_carlo and type_name(cfg.model) != 'EncoderDecoder':
         raise ValueError(
             '`model.type` must be EncoderDecoder, of which one forward pass gives the logits, or '
             f'that of an ABNN, got {cfg.model.type!r}'
