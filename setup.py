@@ -62,8 +62,6 @@ class BuildWithConfigsAndTools(build_py):
     def run(self) -> None:
         """Build into ``build_lib``."""
         super().run()
-        if self.editable_mode:
-            return
         mim = Path(self.build_lib, 'mmseg_abnn', '.mim')
         shutil.rmtree(mim, ignore_errors=True)  # of an earlier build
         for path in shipped_files():

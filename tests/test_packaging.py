@@ -193,12 +193,19 @@ def test_the_source_archive_makes_the_same_wheel(built, wheel):
 
 
 def test_building_leaves_the_sources_alone(built):
-    # an editable install finds configs and tools where they are
     assert not (built / 'source/mmseg_abnn/.mim').exists()
     kept = [path for path in (built / 'source').rglob('*') if path.is_symlink()]
     assert kept == []
     new = {path.name for path in (built / 'source').iterdir()} - set(SOURCES)
     assert new == {'build', 'data', 'mmseg_abnn.egg-info', 'work_dirs'}
+
+
+def test_an_editable_install_uses_configs_and_tools_where_they_are(built):
+    [path] = (built / 'editable').glob('*.whl')
+    with zipfile.ZipFile(path) as archive:
+        assert not [name for name in archive.namelist() if '.mim' in name or name.endswith('.sh')]
+        finders = [archive.read(n).decode() for n in archive.namelist() if '__editable__' in n]
+    assert str(built / 'source/mmseg_abnn') in ''.join(finders)
 
 
 # reads a config as the tools do, then runs a tool as `python TOOL ...` does, in one process
