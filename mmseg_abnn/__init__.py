@@ -1,16 +1,21 @@
 """ABNN for MMSegmentation: make a trained segmentor Bayesian in its normalization layers.
 
 Importing this package registers its layers, losses, segmentors, hooks, datasets and metrics with
-MMSegmentation, lets configs inherit from ``mmseg::...``, and keeps MMEngine's functions that
-replace normalization layers from dropping their noise.
+MMSegmentation, lets configs inherit from ``mmseg::...`` and ``mmseg_abnn::...``, and keeps
+MMEngine's functions that replace normalization layers from dropping their noise.
 """
 
-from .compat import check_stack, enable_mmseg_config_inheritance
+from .compat import (
+    check_stack,
+    enable_mmseg_config_inheritance,
+    enable_own_config_inheritance,
+)
 
 __version__ = '0.1.0'
 
 check_stack()
 enable_mmseg_config_inheritance()
+enable_own_config_inheritance()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
 from .conversion import (  # noqa: E402

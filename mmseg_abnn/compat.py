@@ -12,7 +12,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ _DISTRIBUTIONS = {
     'mmseg': ('onedl-mmsegmentation', ('mmsegmentation',)),
     'mmpretrain': ('onedl-mmpretrain', ('mmpretrain',)),
 }
+_PACKAGE = 'mmseg_abnn'  # its import name and its distribution's
 _REQUIRED = ('torch', 'mmengine', 'mmcv', 'mmseg')
 CLASSIFICATION_HINT = (
     'Classification needs MMPretrain, and the torchvision of your PyTorch:\n'
@@ -153,6 +156,47 @@ def enable_mmseg_config_inheritance() -> None:
     maintained = _DISTRIBUTIONS['mmseg'][0]
     if _installed(maintained):
         MODULE2PACKAGE['mmseg'] = maintained
+
+
+def enable_own_config_inheritance() -> None:
+    """Let configs inherit from ``mmseg_abnn::...``, of a wheel and of the sources alike.
+
+    MMEngine resolves the prefixes of OpenMMLab's own packages only, looks for configs in the
+    package's folder ``.mim``, which a wheel has and the sources have not, and builds what it finds
+    there from registries that have the prefix's name, while ours register with MMSegmentation and
+    MMPretrain. So this prefix is resolved here, to a file that is read like one given by its path.
+    ``mmengine.hub.get_config`` takes the prefix too, where a wheel is installed. Must run before
+    the config is read; a second call changes nothing.
+    """
+    from mmengine.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    if _PACKAGE in MODULE2PACKAGE:
+        return
+    MODULE2PACKAGE[_PACKAGE] = _PACKAGE
+    others = Config._get_cfg_path
+
+    @wraps(others)
+    def resolve(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        package, prefix, name = cfg_path.partition('::')
+        if not prefix or package != _PACKAGE:
+            return others(cfg_path, filename)
+        path = configs_folder() / name
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'{filename}: `_base_` names {cfg_path!r}, but there is no file {path}; allowed '
+                f'are the paths of configs below {configs_folder()}'
+            )
+        return str(path), None
+
+    Config._get_cfg_path = staticmethod(resolve)
+
+
+def configs_folder() -> Path:
+    """Return the folder of this package's configs: in ``.mim`` of a wheel, else in the sources."""
+    package = Path(__file__).resolve().parent
+    mim = package / '.mim'
+    return (mim if mim.is_dir() else package.parent) / 'configs'
 
 
 def batch_norm_xd() -> type:

@@ -4,6 +4,7 @@ import sys
 import pytest
 from mmengine.config import Config
 
+from helpers.tool_runner import ROOT
 from mmseg_abnn import compat
 
 
@@ -50,6 +51,31 @@ def test_configs_inherit_from_mmsegmentation(tmp_path):
     assert cfg.model.decode_head.type == 'DepthwiseSeparableASPPHead'
     assert cfg.model.decode_head.num_classes == 9
     assert cfg.train_cfg.max_iters == 80000
+
+
+def test_configs_inherit_from_this_package(tmp_path):
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = 'mmseg_abnn::abnn/deeplabv3plus_muad.py'\nabnn = dict(alpha=0.2)\n")
+    expected = Config.fromfile(ROOT / 'configs/abnn/deeplabv3plus_muad.py')
+    expected.abnn.alpha = 0.2
+    assert Config.fromfile(child).to_dict() == expected.to_dict()
+
+
+def test_an_unknown_config_of_this_package_is_named(tmp_path):
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = 'mmseg_abnn::abnn/unknown.py'\n")
+    with pytest.raises(FileNotFoundError) as error:
+        Config.fromfile(child)
+    assert str(child) in str(error.value)
+    assert "names 'mmseg_abnn::abnn/unknown.py', but" in str(error.value)
+    assert f'below {ROOT / "configs"}' in str(error.value)
+
+
+def test_prefixes_of_others_are_left_to_mmengine(tmp_path):
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = 'mmseg_abnn_of_another::abnn/deeplabv3plus_muad.py'\n")
+    with pytest.raises(AssertionError, match='mmseg_abnn_of_another'):
+        Config.fromfile(child)
 
 
 def test_prepare_distributed_leaves_a_single_process_alone():

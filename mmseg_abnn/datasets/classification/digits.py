@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
-from sklearn.datasets import load_digits
 
 from ..protocol import check_choice
 
@@ -48,6 +47,7 @@ class DigitsDataset(BaseDataset):
 
     Raises:
         ValueError: If an argument is not allowed.
+        ImportError: If scikit-learn is not installed.
     """
 
     SPLITS = ('train', 'val', 'test', 'unseen', 'shuffled', 'textures')
@@ -85,7 +85,7 @@ class DigitsDataset(BaseDataset):
         Returns:
             One dict per image; those of digits are in scikit-learn's order.
         """
-        bundled = load_digits()
+        bundled = _load_digits()
         kept = self._digits_of_split()
         if self.split == 'unseen':
             chosen = np.flatnonzero(np.isin(bundled.target, kept))
@@ -106,6 +106,18 @@ class DigitsDataset(BaseDataset):
 
     def _digits_of_split(self) -> tuple[int, ...]:
         return self.unseen if self.split == 'unseen' else self.digits
+
+
+def _load_digits() -> Any:
+    # only this data set needs scikit-learn
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError(
+            f'`DigitsDataset` needs scikit-learn, which its digits come with ({error}): '
+            'pip install scikit-learn'
+        ) from error
+    return load_digits()
 
 
 def split_indices(target: np.ndarray, digits: Sequence[int], part: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The benchmark made of scikit-learn's digits."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -151,3 +153,10 @@ def test_built_from_a_config():
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         DigitsDataset(**{'split': 'test', **arguments})
+
+
+def test_what_is_missing_is_named_where_it_is_needed(monkeypatch):
+    # importing the module, and with it all data sets of classification, needed no scikit-learn
+    monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
+    with pytest.raises(ImportError, match=r'`DigitsDataset` needs .*: pip install scikit-learn'):
+        DigitsDataset('test')
