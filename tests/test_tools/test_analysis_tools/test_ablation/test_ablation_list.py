@@ -114,7 +114,7 @@ def test_wrong_lists(tmp_path, changes, message):
     [
         ('g', "`groups[0]` must be a dict, got 'g'"),
         (group(name=...), "`groups[0]` must hold ['name', 'title', 'question', 'variants']"),
-        (group(reply='x'), "group 'g' may hold ['name', 'title', 'question', 'variants', 'rem"),
+        (group(reply='x'), "group 'g' may hold ['name', 'title', 'question', 'variants', 'ans"),
         (group(name='a b'), "group 'a b': `name` must hold letters, digits, - and _ only"),
         (group(name='reference'), "and not be 'deterministic' or 'reference'"),
         (group(question=''), "group 'g': `question` must be a text, got ''"),
