@@ -4,8 +4,8 @@ from ablation import Ablation, Group
 from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG
 
 
-def make_group(*variants, name='g', scores=('msp',), axis='', remark=''):
-    return Group(name, 'Title', 'Why?', remark, scores, axis, variants)
+def make_group(*variants, name='g', scores=('msp',), axis='', answer='', remark=''):
+    return Group(name, 'Title', 'Why?', answer, remark, scores, axis, variants)
 
 
 def make_ablation(*groups, **changes):

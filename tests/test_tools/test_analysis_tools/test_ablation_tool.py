@@ -144,7 +144,12 @@ def test_what_is_written(tried):
     assert f'`test_cfg={CONFIG.model.test_cfg.to_dict()}`' in page
     assert re.search(r'^Options of each training: .*`model\.', page, re.MULTILINE)
     assert (out / 'small_kinds.png').is_file()
-    assert page.rstrip().endswith('## Other\n\n*What?*\n\nNot measured: a.')
+    assert re.search(
+        r'^\| \*\*Kinds\.\*\* Which\? \|  \| \*.* \(1 seed\): AUPR [+-]', page, re.MULTILINE
+    )
+    assert '| **Other.** What? |  | not measured |' in page
+    summary = '<summary><b>Other.</b> What?</summary>'
+    assert page.rstrip().endswith(f'{summary}\n\nNot measured: a.\n\n</details>')
 
 
 def call(monkeypatch, *arguments):
@@ -168,7 +173,7 @@ def test_what_was_finished_is_kept(tried, content, small_list, monkeypatch, caps
 def test_the_page_is_made_of_the_stored_numbers_alone(tried, small_list, tmp_path, monkeypatch):
     edited = tmp_path / 'edited.py'
     text = small_list.read_text().replace(
-        "'question': 'Which?'", "'question': 'Which?', 'remark': 'All.'"
+        "'question': 'Which?'", "'question': 'Which?', 'answer': 'This.', 'remark': 'All.'"
     )
     edited.write_text(text)
     results, page = tmp_path / 'docs/small.json', tmp_path / 'page.md'
@@ -176,8 +181,11 @@ def test_the_page_is_made_of_the_stored_numbers_alone(tried, small_list, tmp_pat
     results.write_bytes((tried[0] / 'small.json').read_bytes())
     call(monkeypatch, edited, '--render', '--results', results, '--page', page)
     before = (tried[0] / 'ablation.md').read_text()
-    expected = before.replace('*Which?*\n', '*Which?*\n\nAll.\n')
-    assert page.read_text() == expected.replace('small_kinds.png', 'docs/small_kinds.png')
+    expected = before.replace(' Which? |  |', ' Which? | This. |')
+    expected = expected.replace(' Which?</summary>\n', ' Which?</summary>\n\nAll.\n')
+    for name in ('small_kinds.png', 'small.json'):
+        expected = expected.replace(f']({name})', f'](docs/{name})')
+    assert page.read_text() == expected
     picture = (tmp_path / 'docs/small_kinds.png').read_bytes()
     assert picture == (tried[0] / 'small_kinds.png').read_bytes()
 

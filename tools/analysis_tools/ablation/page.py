@@ -9,7 +9,7 @@ from comparison.tables import metric_columns
 from .ablation_figure import Curve, CurvePoint, Panel, ablation_figure
 from .results import Results
 from .summary import ResultRow, summarize_group
-from .tables import EXPLANATION, markdown_tables
+from .tables import EXPLANATION, OVERVIEW, markdown_table, overview_table
 from .variants import DETERMINISTIC, Ablation, Group
 
 _DPI = 80
@@ -34,41 +34,62 @@ def write_page(page: Path, pictures: Path, ablation: Ablation, results: Results)
         raise ValueError('no results are stored yet: run the ablation first')
     page.parent.mkdir(parents=True, exist_ok=True)
     pictures.parent.mkdir(parents=True, exist_ok=True)
-    parts = [f'# Ablation: {ablation.title}', *_introduction(results)]
+    found = [(group, *summarize_group(group, results)) for group in ablation.groups]
+    parts = [
+        f'# Ablation: {ablation.title}',
+        _introduction(results),
+        OVERVIEW,
+        overview_table([(group, rows) for group, rows, _ in found]),
+        '## Details',
+        f'{EXPLANATION} All numbers of each seed, and those pooled over pixels, are in '
+        f'[{pictures.name}.json]({_link(pictures.with_suffix(".json"), page)}).',
+        *_folded('How it was measured', _settings(results)),
+    ]
     written = [page]
-    for group in ablation.groups:
-        rows, missing = summarize_group(group, results)
+    for group, rows, missing in found:
         own = [row for row in rows if row.variant in group.variants]
-        parts += [f'## {group.title}', f'*{group.question}*']
-        parts += [group.remark] if group.remark else []
-        parts += [markdown_tables(rows)] if own else []
+        inner = [group.remark] if group.remark else []
+        inner += [f'Mean over images, in percent:\n\n{markdown_table(rows)}'] if own else []
         picture = pictures.with_name(f'{pictures.name}_{group.name}.png')
         panels = group_panels(group, rows)
         if panels:
             figure = ablation_figure(panels, group.axis, DETERMINISTIC)
             figure.savefig(picture, dpi=_DPI)
             written.append(picture)
-            link = os.path.relpath(picture, page.parent).replace(os.sep, '/')
-            score = group.scores[0]
-            parts.append(
-                f'![{group.title}]({link})\n\n*Means over images, in percent; score: {score}.*'
+            inner.append(
+                f'![{group.title}]({_link(picture, page)})\n\n'
+                f'*Means over images, in percent; score: {group.scores[0]}.*'
             )
         else:
             picture.unlink(missing_ok=True)
-        parts += [_measured(own, results)] if own else []
-        parts += [f'Not measured: {", ".join(missing)}.'] if missing else []
+        inner += [_measured(own, results)] if own else []
+        inner += [f'Not measured: {", ".join(missing)}.'] if missing else []
+        parts += _folded(f'<b>{group.title}.</b> {group.question}', inner)
     text = '\n\n'.join(parts)
     page.write_text(f'{text}\n', encoding='utf-8')
     return written
 
 
-def _introduction(results: Results) -> list[str]:
+def _link(path: Path, page: Path) -> str:
+    return os.path.relpath(path, page.parent).replace(os.sep, '/')
+
+
+def _folded(summary: str, inner: Sequence[str]) -> list[str]:
+    return [f'<details>\n<summary>{summary}</summary>', *inner, '</details>']
+
+
+def _introduction(results: Results) -> str:
     facts = results.facts
-    parts = [
+    return (
         f'Measured on {facts["split"]} (`{facts["data_root"]}`), with `{facts["config"]}` and '
-        f'the network of `{facts["base"]}`, by `tools/analysis_tools/ablation.py`. {EXPLANATION} '
-        'A seed is that of the network, of its fine-tuning and of the noise.'
-    ]
+        f'the network of `{facts["base"]}`, by `tools/analysis_tools/ablation.py`. The reference '
+        'is the ABNN as that config has it: in every group the others differ from it in what is '
+        'named. A seed is that of the network, of its fine-tuning and of the noise.'
+    )
+
+
+def _settings(results: Results) -> list[str]:
+    facts, parts = results.facts, []
     if facts['reference']:
         settings = ', '.join(f'`{key}={value!r}`' for key, value in facts['reference'].items())
         parts.append(f'The reference is the ABNN with {settings}.')

@@ -17,6 +17,7 @@ A list is a config file of MMEngine:
             name='alpha',  # for the command line
             title='Noise scale',
             question='How much noise is good?',
+            answer='',  # optional: the answer in a sentence, written by hand
             remark='',  # optional: what was found, written by hand
             scores=['msp'],  # optional: what its table shows; the first of all by default
             axis='alpha',  # optional: what `value` is; the values are drawn
@@ -160,7 +161,7 @@ def _read_group(entry: Any, index: int, scores: Sequence[str]) -> Group:
     if not isinstance(entry, Mapping):
         raise ValueError(f'`groups[{index}]` must be a dict, got {entry!r}')
     where = f'group {entry["name"]!r}' if 'name' in entry else f'`groups[{index}]`'
-    check_keys(where, entry, _OF_GROUP, (*_OF_GROUP, 'remark', 'scores', 'axis'))
+    check_keys(where, entry, _OF_GROUP, (*_OF_GROUP, 'answer', 'remark', 'scores', 'axis'))
     for key in ('name', 'title', 'question'):
         check_text(where, key, entry[key])
     name = entry['name']
@@ -169,7 +170,7 @@ def _read_group(entry: Any, index: int, scores: Sequence[str]) -> Group:
             f'{where}: `name` must hold letters, digits, - and _ only, and not be '
             f'{DETERMINISTIC!r} or {REFERENCE!r}'
         )
-    for key in ('remark', 'axis'):
+    for key in ('answer', 'remark', 'axis'):
         if not isinstance(entry.get(key, ''), str):
             raise ValueError(f'{where}: `{key}` must be a text, got {entry[key]!r}')
     shown = _read_scores(where, entry.get('scores', scores[:1]))
@@ -184,9 +185,8 @@ def _read_group(entry: Any, index: int, scores: Sequence[str]) -> Group:
     axis = entry.get('axis', '')
     if not axis and any(variant.value is not None for variant in found):
         raise ValueError(f'{where}: `axis` must say what the `value` of its variants is')
-    return Group(
-        name, entry['title'], entry['question'], entry.get('remark', ''), shown, axis, found
-    )
+    texts = (entry['title'], entry['question'], entry.get('answer', ''), entry.get('remark', ''))
+    return Group(name, *texts, shown, axis, found)
 
 
 def _read_variant(entry: Any, group: str, index: int) -> Variant:

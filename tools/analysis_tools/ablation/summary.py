@@ -1,12 +1,12 @@
 """From stored numbers of each seed to the rows of a table."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from comparison.summary import Estimate, estimate
 
 from .results import Entry, Results
-from .variants import DETERMINISTIC_VARIANT, SHARED_VARIANTS, Group, Variant
+from .variants import DETERMINISTIC_VARIANT, REFERENCE_VARIANT, SHARED_VARIANTS, Group, Variant
 
 Values = Mapping[str, Estimate | None]
 
@@ -54,6 +54,33 @@ def summarize_group(group: Group, results: Results) -> tuple[list[ResultRow], li
             row = _summarize(variant, score, entry, other)
             rows += [] if row is None else [row]
     return rows, missing
+
+
+def extreme_rows(group: Group, rows: Sequence[ResultRow]) -> list[ResultRow]:
+    """Return the rows between which the variants of a group lie.
+
+    Compared are the group's variants and the reference, with the group's first score, by how much
+    their AUPR exceeds that of the deterministic network.
+
+    Args:
+        group: The group.
+        rows: As :func:`summarize_group` returns them.
+
+    Returns:
+        The best row, then the worst if it is another one; none if no variant of the group has
+        such a difference.
+    """
+    found = [
+        (gain.mean, row)
+        for row in rows
+        if row.score == group.scores[0] and (gain := row.differences.get('AUPR'))
+    ]
+    own = [entry for entry in found if entry[1].variant in group.variants]
+    if not own:
+        return []
+    reference = [entry for entry in found if entry[1].variant is REFERENCE_VARIANT]
+    ordered = sorted([*own, *reference], key=lambda entry: entry[0], reverse=True)
+    return [row for _, row in (ordered[0], *ordered[1:][-1:])]
 
 
 def _stored(variant: Variant, results: Results) -> Entry | None:

@@ -66,6 +66,7 @@ class Group:
         name: Short name, for the command line and files.
         title: Heads its section.
         question: The question, in a line.
+        answer: The answer to it, in a sentence written by hand; may be empty.
         remark: What was found, written by hand; may be empty.
         scores: The scores that its table shows.
         axis: What is varied, where it is a number; else empty.
@@ -75,6 +76,7 @@ class Group:
     name: str
     title: str
     question: str
+    answer: str
     remark: str
     scores: tuple[str, ...]
     axis: str

@@ -49,7 +49,9 @@ def test_all_that_a_list_may_hold(tmp_path):
     found = read(
         tmp_path,
         group(),
-        group(full, noisy, name='h', remark='Text.', scores=['entropy'], axis='alpha'),
+        group(
+            full, noisy, name='h', answer='So.', remark='Text.', scores=['entropy'], axis='alpha'
+        ),
         train={'val_cfg': None},
         test={'a': [1, 2]},
         _helper=1,
@@ -59,10 +61,11 @@ def test_all_that_a_list_may_hold(tmp_path):
     assert (found.split, found.seeds, found.scores) == ('some images', (0, 1), ('msp', 'entropy'))
     assert (found.train, found.test) == ({'val_cfg': 'None'}, {'a': '[1,2]'})
     first, second = found.groups
-    assert (first.remark, first.scores, first.axis) == ('', ('msp',), '')
+    assert (first.answer, first.remark, first.scores, first.axis) == ('', '', ('msp',), '')
     assert first.variants == (Variant('g/a', 'a'),)
     assert (second.name, second.title, second.question) == ('h', 'G', 'Q?')
-    assert (second.remark, second.scores, second.axis) == ('Text.', ('entropy',), 'alpha')
+    assert (second.answer, second.remark) == ('So.', 'Text.')
+    assert (second.scores, second.axis) == (('entropy',), 'alpha')
     train = {'abnn.alpha': '0.3', 'abnn.include': '[backbone.*]'}
     assert second.variants == (
         Variant('h/b c', 'b c', 'fine-tuned', train, {'abnn.num_samples': '5'}, 2, None, 0.3, 's'),
@@ -111,10 +114,11 @@ def test_wrong_lists(tmp_path, changes, message):
     [
         ('g', "`groups[0]` must be a dict, got 'g'"),
         (group(name=...), "`groups[0]` must hold ['name', 'title', 'question', 'variants']"),
-        (group(answer='x'), "group 'g' may hold ['name', 'title', 'question', 'variants', 'rem"),
+        (group(reply='x'), "group 'g' may hold ['name', 'title', 'question', 'variants', 'ans"),
         (group(name='a b'), "group 'a b': `name` must hold letters, digits, - and _ only"),
         (group(name='reference'), "and not be 'deterministic' or 'reference'"),
         (group(question=''), "group 'g': `question` must be a text, got ''"),
+        (group(answer=None), "group 'g': `answer` must be a text, got None"),
         (group(remark=3), "group 'g': `remark` must be a text, got 3"),
         (group(scores=['energy']), "`scores` must be some of ['msp', 'entropy'], got ['energy']"),
         (group(variants=[]), "group 'g': `variants` must be a list of dicts, got []"),
@@ -182,6 +186,8 @@ def test_the_list_of_mini_streets(monkeypatch):
     assert ROOT / ablation.base == BASE_CONFIG
     read_file = cached_reader()
     for group in ablation.groups:
+        assert group.answer.endswith('.'), group.name
+        assert '\n' not in group.answer + group.question + group.title, group.name  # table cells
         found = [find_fingerprint(ablation, variant, read_file).test for variant in group.variants]
         assert len(set(found)) == len(found), group.name
         values = [(variant.value, variant.series) for variant in group.variants]

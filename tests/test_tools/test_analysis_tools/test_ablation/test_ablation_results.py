@@ -17,6 +17,7 @@ from ablation import (
     write_page,
 )
 from ablation.page import group_panels
+from ablation.summary import extreme_rows
 from ablation.variants import DETERMINISTIC_VARIANT, REFERENCE_VARIANT
 from comparison import Estimate
 from helpers.ablation_lists import make_ablation, make_group
@@ -24,7 +25,9 @@ from helpers.ablation_lists import make_ablation, make_group
 LOW = Variant('g/low', 'low', train={'abnn.alpha': '0.1'}, value=0.1, series='tuned')
 HIGH = Variant('g/high', 'high', train={'abnn.alpha': '1'}, value=1.0, series='tuned')
 NOISY = Variant('g/noisy', 'noisy', 'noisy', value=0.1, series='not tuned')
-GROUP = make_group(LOW, HIGH, NOISY, scores=('msp', 'entropy'), axis='alpha', remark='Hand-made.')
+GROUP = make_group(
+    LOW, HIGH, NOISY, scores=('msp', 'entropy'), axis='alpha', answer='So.', remark='All.'
+)
 NAMES = ('mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95')
 FACTS = dict(
     split='some images',
@@ -175,13 +178,54 @@ def test_the_page(results, tmp_path):
     assert 'The reference is the ABNN with `alpha=0.1`.' in text
     assert 'Options of each test: `a.b=1`, `c=True`.' in text
     assert 'Options of each training' not in text
-    first, second = re.split(r'^## ', text, flags=re.MULTILINE)[1:]
-    assert first.startswith('Title\n\n*Why?*\n\nHand-made.\n\nMean over images, in percent:\n')
+    top, details = text.split('\n## Details\n')
+    high, low = (
+        f'*{name}* (3 seeds): '
+        + ', '.join(f'{key} {value}' for key in ('AUPR', 'FPR95', 'mIoU', 'ECE'))
+        for name, value in (('high', '+8.50 ± 0.50'), ('low', '+3.00 ± 0.58'))
+    )
+    assert [line for line in top.splitlines() if line.startswith('|')] == [
+        '| question | answer | figures |',
+        '| --- | --- | --- |',
+        f'| **Title.** Why? | So. | {high}<br>{low} |',
+        '| **Title.** Why? |  | not measured |',
+    ]
+    assert 'are in [found.json](ablation/found.json).' in details
+    parts = re.split('^<details>\n', details, flags=re.MULTILINE)[1:]
+    assert all(part.rstrip().endswith('\n\n</details>') for part in parts)
+    settings, first, second = (part.rstrip().removesuffix('\n\n</details>') for part in parts)
+    assert settings.startswith(
+        '<summary>How it was measured</summary>\n\nThe reference is the ABNN'
+    )
+    head = '<summary><b>Title.</b> Why?</summary>\n\n'
+    assert first.startswith(f'{head}All.\n\nMean over images, in percent:\n\n| variant | score |')
     assert '| low | msp | 3 | 14.00 ± 0.58<br>(+3.00 ± 0.58) | 15.00 ± 0.58<br>(+3.00 ±' in first
     assert '![Title](ablation/found_g.png)\n\n*Means over images, in percent; score: msp.*' in first
     assert '4 seeds (0, 1, 2, 7); measured on some images.' in first
-    assert first.rstrip().endswith('Not measured: reference, noisy.')
-    assert second == 'Title\n\n*Why?*\n\nNot measured: reference, noisy.\n'
+    assert first.endswith('Not measured: reference, noisy.')
+    assert second == f'{head}Not measured: reference, noisy.'
+
+
+def test_the_rows_behind_an_answer(results):
+    def names(*variants, scores=('msp',)):
+        group = make_group(*variants, scores=scores)
+        rows = extreme_rows(group, summarize_group(group, results)[0])
+        assert all(row.score == scores[0] for row in rows)
+        return [row.variant.name for row in rows]
+
+    assert names(LOW) == ['low']
+    assert names(LOW, HIGH, scores=('msp', 'entropy')) == ['high', 'low']
+    # the deterministic network was not measured with the entropy: there is no difference
+    assert names(LOW, HIGH, scores=('entropy', 'msp')) == []
+    for seed, value in enumerate([12, 12, 13]):
+        results.add('reference', stored(REFERENCE_VARIANT), seed, numbers(value))
+    assert names(LOW, HIGH) == ['high', 'reference']
+    assert names(NOISY) == []  # the reference alone answers nothing
+    for seed, value in enumerate([12, 12, 13]):
+        results.add('g/noisy', stored(NOISY), seed, numbers(value))
+    assert names(NOISY) == ['noisy', 'reference']  # they are the same
+    assert names(LOW, NOISY, HIGH) == ['high', 'reference']
+    assert names(LOW, NOISY) == ['low', 'reference']
 
 
 def test_what_is_drawn(results):
