@@ -6,6 +6,7 @@ table, a JSON file and a picture: the deterministic network beside the ABNN made
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from mmseg_abnn.apis import METRICS_FILE, expand_abnn_section
 from mmseg_abnn.datasets import LoadOODAnnotations, MiniStreetsDataset
 from mmseg_abnn.visualization import Scene, scene_figure
 
-ROOT = Path(__file__).resolve().parent.parent
-BASE_CONFIG = 'configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
-ABNN_CONFIG = 'configs/abnn/deeplabv3plus_mini_streets.py'
+# where tools and configs are; data and results go to the working directory
+ROOT = Path(os.path.relpath(Path(__file__).resolve().parent.parent))
+BASE_CONFIG = ROOT / 'configs/deeplabv3plus/deeplabv3plus_r18-d8_mini_streets.py'
+ABNN_CONFIG = ROOT / 'configs/abnn/deeplabv3plus_mini_streets.py'
 DATA = 'data/mini_streets'
 OUT = 'work_dirs/demo'
 SCORES = ('msp', 'entropy')
@@ -47,7 +49,7 @@ def bfloat16_pays() -> bool:
 
 def abnn_config() -> Config:
     """Read the config of the ABNN."""
-    cfg = Config.fromfile(ROOT / ABNN_CONFIG)
+    cfg = Config.fromfile(ABNN_CONFIG)
     expand_abnn_section(cfg)
     return cfg
 
@@ -55,21 +57,27 @@ def abnn_config() -> Config:
 def run_stages() -> Stages:
     """Render, train both networks and test both."""
     precision = ['--amp'] if bfloat16_pays() else []
-    base_work_dir, abnn_work_dir = (f'work_dirs/{Path(c).stem}' for c in (BASE_CONFIG, ABNN_CONFIG))
+    base_work_dir, abnn_work_dir = (f'work_dirs/{c.stem}' for c in (BASE_CONFIG, ABNN_CONFIG))
     base_checkpoint = abnn_config().load_from
-    stages = Stages(ROOT)
-    stages.run('Render MiniStreets', ['tools/dataset_converters/mini_streets.py', DATA])
+    stages = Stages()
+    stages.run('Render MiniStreets', [str(ROOT / 'tools/dataset_converters/mini_streets.py'), DATA])
     for title, config, work_dir in (
         ('Train the deterministic network', BASE_CONFIG, base_work_dir),
         ('Fine-tune the members of the ABNN', ABNN_CONFIG, abnn_work_dir),
     ):
-        command = ['tools/train.py', config, '--work-dir', work_dir, *precision]
+        command = [str(ROOT / 'tools/train.py'), str(config), '--work-dir', work_dir, *precision]
         stages.run(title, command)
     for name, config, checkpoint in (
         ('deterministic', BASE_CONFIG, base_checkpoint),
         ('abnn', ABNN_CONFIG, f'{abnn_work_dir}/abnn.pth'),
     ):
-        command = ['tools/test.py', config, checkpoint, '--work-dir', f'{OUT}/{name}']
+        command = [
+            str(ROOT / 'tools/test.py'),
+            str(config),
+            checkpoint,
+            '--work-dir',
+            f'{OUT}/{name}',
+        ]
         command += ['--out', f'{OUT}/{name}/predictions']
         stages.run(f'Test: {name}', command)
     return stages
@@ -78,7 +86,7 @@ def run_stages() -> Stages:
 def load_scenes(count: int) -> list[Scene]:
     """Load the first OOD scenes with their labels and what both networks made of them."""
     dataset = MiniStreetsDataset(
-        data_root=str(ROOT / DATA), split='test_ood', check_labels=False, test_mode=True
+        data_root=DATA, split='test_ood', check_labels=False, test_mode=True
     )
     load_labels = LoadOODAnnotations(keep_ood=True)
     scenes = []
@@ -87,7 +95,7 @@ def load_scenes(count: int) -> list[Scene]:
         image = Path(info['img_path'])
 
         def saved(network: str, suffix: str, image: Path = image) -> Path:
-            folder = ROOT / OUT / network / 'predictions' / 'test_ood' / image.parent.name
+            folder = Path(OUT, network, 'predictions') / 'test_ood' / image.parent.name
             return folder / f'{image.stem}_{suffix}'
 
         scenes.append(
@@ -116,7 +124,7 @@ def main() -> None:
         parser.error(f'--scenes must be at least 1, got {args.scenes}')
     stages = run_stages()
 
-    out = ROOT / OUT
+    out = Path(OUT)
     cfg = abnn_config()
     name = f'ABNN (M={cfg.num_members}, L={cfg.model.test_cfg.num_samples})'
     results = {

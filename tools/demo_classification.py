@@ -6,6 +6,7 @@ before it runs. At the end stands a table: the deterministic network beside the 
 """
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from demonstration import Stages
 from mmseg_abnn.apis import METRICS_FILE
 from mmseg_abnn.compat import check_classification
 
-ROOT = Path(__file__).resolve().parent.parent
+# where tools and configs are; results go to the working directory
+ROOT = Path(os.path.relpath(Path(__file__).resolve().parent.parent))
 BASE = 'resnet18_digits'
 ABNN = 'abnn_resnet18_digits'
 OUT = 'work_dirs/demo_classification'
@@ -27,25 +29,31 @@ DETECTION = ('AUPR', 'AUROC', 'FPR95')
 
 
 def config_file(name: str) -> str:
-    """Return the path of a config, from the repository's root."""
-    return f'configs/classification/{name}.py'
+    """Return the path of a config."""
+    return str(ROOT / f'configs/classification/{name}.py')
 
 
 def run_stages() -> Stages:
     """Train both networks and test both."""
-    stages = Stages(ROOT)
+    stages = Stages()
     base, abnn = f'{OUT}/{BASE}', f'{OUT}/{ABNN}'
-    checkpoint = f'{base}/{Path(Config.fromfile(ROOT / config_file(ABNN)).load_from).name}'
-    command = ['tools/train.py', config_file(BASE), '--work-dir', base]
+    checkpoint = f'{base}/{Path(Config.fromfile(config_file(ABNN)).load_from).name}'
+    command = [str(ROOT / 'tools/train.py'), config_file(BASE), '--work-dir', base]
     stages.run('Train the deterministic network', command)
-    command = ['tools/train.py', config_file(ABNN), '--work-dir', abnn]
+    command = [str(ROOT / 'tools/train.py'), config_file(ABNN), '--work-dir', abnn]
     command += ['--cfg-options', f'load_from={checkpoint}']
     stages.run('Fine-tune the members of the ABNN', command)
     for key, name, file in (
         ('deterministic', BASE, checkpoint),
         ('abnn', ABNN, f'{abnn}/abnn.pth'),
     ):
-        command = ['tools/test.py', config_file(name), file, '--work-dir', f'{OUT}/{key}']
+        command = [
+            str(ROOT / 'tools/test.py'),
+            config_file(name),
+            file,
+            '--work-dir',
+            f'{OUT}/{key}',
+        ]
         stages.run(f'Test: {NAMES[key]}', command)
     return stages
 
@@ -67,9 +75,9 @@ def comparison(results: dict[str, dict[str, float]]) -> str:
 def main() -> None:
     """Run the demo."""
     check_classification()
-    shutil.rmtree(ROOT / OUT, ignore_errors=True)  # members of another base network
+    shutil.rmtree(OUT, ignore_errors=True)  # members of another base network
     stages = run_stages()
-    out = ROOT / OUT
+    out = Path(OUT)
     results = {key: json.loads((out / key / METRICS_FILE).read_text()) for key in NAMES}
     table = comparison(results)
     report = {'results': results, 'seconds': stages.seconds}

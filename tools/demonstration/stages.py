@@ -5,21 +5,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 
 class Stages:
     """Runs commands with their output shown, and notes how long each took.
 
-    Args:
-        root: The folder to run them in.
-
     Attributes:
         seconds: Of each stage, by its title.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     def run(self, title: str, command: Sequence[str]) -> None:
@@ -30,7 +25,7 @@ class Stages:
         """
         print(f'\n=== {title}\n$ python {shlex.join(command)}', flush=True)
         start = time.perf_counter()
-        subprocess.run([sys.executable, *command], cwd=self._root, check=True)
+        subprocess.run([sys.executable, *command], check=True)
         self.seconds[title] = time.perf_counter() - start
 
     def summary(self) -> str:
