@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mmseg_abnn.evaluation.functional import ScoreCells, ScoreHistogram
-from mmseg_abnn.evaluation.functional.score_grid import FINEST, octave_bits
+from mmseg_abnn.evaluation.pooled.score_grid import FINEST, octave_bits
 
 NUMBERS = ('AUROC', 'AUPR', 'FPR95')
 MAX32 = float(np.finfo(np.float32).max)
