@@ -83,7 +83,7 @@ class ScoreTable:
         self._num_positives += len(found)
         np.add.at(self._positives, found, self._positives.dtype.type(1))
         table = torch.from_numpy(self._totals)  # its scatter_add_ is faster than NumPy's add.at
-        ones = torch.ones(_CHUNK, dtype=table.dtype)
+        ones = torch.ones(min(_CHUNK, len(scores)), dtype=table.dtype)
         for run in octave_runs(self._sorted(scores), self.negative, self._coarser):
             if self._aligned[run.octave] and not run.is_aligned():
                 self._aligned[run.octave] = False

@@ -13,7 +13,8 @@ from helpers.score_histogram_samples import (
     exact_numbers,
     histogram_of,
     naive_cells,
-    nearest_fpr,
+    nearest_fprs,
+    numbers_by_rule,
     pooled,
     score_maps,
 )
@@ -30,9 +31,9 @@ from mmseg_abnn.evaluation.pooled.score_grid import FINEST
 def test_exact_values_lie_inside_the_bounds(maps, bits, recall):
     histogram = histogram_of(maps, bits)
     scores, positives = pooled(maps)
-    for rule in ('first', 'nearest'):
+    for rule, exact in numbers_by_rule(scores, positives, recall, 'first', 'nearest').items():
         found = histogram.compute(recall, rule)
-        assert_exact_is_inside(found, exact_numbers(scores, positives, recall, rule))
+        assert_exact_is_inside(found, exact)
         assert found['num_positives'] == positives.sum()
         assert found['num_negatives'] == (~positives).sum()
 
@@ -169,8 +170,8 @@ def test_nearest_rule_inside_cells(seed, bits):
     positives[:2] = True, False
     histogram = histogram_of([(scores, positives)], bits)
     number = positives.sum()
-    for recall in (*(np.arange(1, 2 * number + 1) / (2 * number)), *rng.uniform(0.01, 1, 3)):
-        expected = nearest_fpr(scores, positives, recall)
+    recalls = (*(np.arange(1, 2 * number + 1) / (2 * number)), *rng.uniform(0.01, 1, 3))
+    for recall, expected in zip(recalls, nearest_fprs(scores, positives, recalls), strict=True):
         low, high = histogram.compute(recall, 'nearest')['FPR95_bounds']
         assert low <= expected <= high
         if histogram.cells().tied.all():
