@@ -2,10 +2,8 @@
 
 import csv
 import json
-import logging
 
 import pytest
-from mmengine.logging import MMLogger
 
 from helpers.classification_samples import (
     META,
@@ -15,6 +13,7 @@ from helpers.classification_samples import (
     naive_in_distribution,
     naive_score,
 )
+from helpers.evaluation_samples import table_rows
 
 SCORES = ('msp', 'entropy', 'mutual_information')
 
@@ -22,18 +21,6 @@ SCORES = ('msp', 'entropy', 'mutual_information')
 @pytest.fixture
 def samples():
     return make_images()
-
-
-@pytest.fixture
-def log():
-    """The messages that are logged during the test."""
-    messages = []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield messages
-    logger.removeHandler(handler)
 
 
 @pytest.mark.parametrize('meta', [META, None, {'ood_sets': ()}])
@@ -53,21 +40,21 @@ def test_ood_images_only(log):
     result = evaluate(make_images({'svhn': 3}))
     assert result == {'num_images': 0, 'svhn/num_images': 3}
     assert sum('no in-distribution image was seen' in message for message in log) == 1
-    assert _rows(log, 'svhn') == [['svhn', '3', score, '-', '-', '-'] for score in SCORES[:2]]
+    assert table_rows(log, 'svhn') == [['svhn', '3', score, '-', '-', '-'] for score in SCORES[:2]]
 
 
 def test_logged_tables(samples, log):
     result = evaluate(samples, scores=SCORES)
     cells = [f'{result[name]:.2f}' for name in ('accuracy', 'ECE', 'MCE')]
     cells += [f'{result[name]:.4f}' for name in ('NLL', 'Brier')]
-    assert _rows(log, '40') == [['40', *cells]]
+    assert table_rows(log, '40') == [['40', *cells]]
     for name in ('svhn', 'noise'):
         expected = []
         for score in SCORES:
             prefix = f'{name}/' if score == 'msp' else f'{name}/{score}/'
             numbers = [f'{result[prefix + key]:.2f}' for key in ('AUPR', 'AUROC', 'FPR95')]
             expected.append([name, str(SIZES[name]), score, *numbers])
-        assert _rows(log, name) == expected
+        assert table_rows(log, name) == expected
 
 
 def test_report(samples, tmp_path):
@@ -93,10 +80,3 @@ def test_report(samples, tmp_path):
             assert float(row['NLL']) == pytest.approx(expected, abs=1e-6)
         assert row['img_path'] == sample.img_path
         assert int(row['sample_idx']) == sample.sample_idx
-
-
-def _rows(log, first):
-    """The cells of the logged table rows that start with ``first``."""
-    rows = [line for text in log for line in text.splitlines() if line.startswith('|')]
-    cells = [[cell.strip() for cell in row.strip('|').split('|')] for row in rows]
-    return [row for row in cells if row[0] == first]
