@@ -1,6 +1,6 @@
-"""Reading predictions that were saved to files, in the forms that are in use."""
+"""Predictions in files: how they are named, written, found and read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,35 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .metrics.samples import saved_stem
-
 _UNNAMED = ('.npy', '.png')
+
+
+def save_maps(
+    folder: Path,
+    img_path: str,
+    split: str | None,
+    classes: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+) -> None:
+    """Write the prediction and the uncertainty maps of one image.
+
+    Args:
+        folder: Made if it does not exist.
+        img_path: The image.
+        split: Its split, if it is known.
+        classes: Predicted class ids up to 255, of shape (H, W): ``<stem>_pred.png``.
+        maps: Uncertainty by name of the score, float32 of shape (H, W): ``<stem>_<score>.npy``.
+
+    Raises:
+        ValueError: If a class id is larger than 255.
+    """
+    if classes.max() > 255:
+        raise ValueError(f'a class id of {classes.max()} does not fit into an 8-bit PNG')
+    target = folder / _stem(img_path, split)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(classes.astype(np.uint8)).save(f'{target}_pred.png')
+    for name, values in maps.items():
+        np.save(f'{target}_{name}.npy', values)
 
 
 def find_saved(folder: Path, img_path: str, split: str | None) -> Path | None:
@@ -24,8 +50,8 @@ def find_saved(folder: Path, img_path: str, split: str | None) -> Path | None:
     Returns:
         The path that the names of its files begin with, or None if there is no such file.
     """
-    whole = saved_stem(img_path, split)
-    plain = saved_stem(img_path, None)
+    whole = _stem(img_path, split)
+    plain = _stem(img_path, None)
     for stem in (whole, plain, Path(split or '', plain.name), Path(plain.name)):
         path = folder / stem
         names = (f'{path}.pth', f'{path}.npy', f'{path}.png', f'{path}_pred.png')
@@ -44,7 +70,7 @@ def read_saved(path: Path, scores: Sequence[str]) -> dict[str, Any]:
     - ``<path>.pth``, of the MUAD challenge: a dict with ``conf``, the confidence in [0, 1], and
       ``pred``, the class ids, both (H, W); the score is ``'msp'`` = 1 - conf;
     - ``<path>_<score>.npy`` or ``.png`` and, if there is one, ``<path>_pred.png`` with class ids,
-      as ``UncertaintyMetric`` saves them;
+      as :func:`save_maps` writes them;
     - ``<path>.npy`` or ``<path>.png``: one score.
 
     A score is high where OOD. PNG maps have one channel of 8 or 16 bits that stands for [0, 1].
@@ -80,6 +106,12 @@ def read_saved(path: Path, scores: Sequence[str]) -> dict[str, Any]:
             )
         maps[name] = torch.from_numpy(_read_map(found[0]))
     return sample | {'uncertainty': maps}
+
+
+def _stem(img_path: str, split: str | None) -> Path:
+    """Return ``[<split>/]<folder of the image>/<name without suffix>``, where maps are saved."""
+    image = Path(img_path)
+    return Path(split or '', image.parent.name, image.stem)
 
 
 def _read_challenge(file: Path, scores: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from prettytable import PrettyTable
 
 from ..datasets.statistics import LabelStatistics, Occurrence
-from .panels import OOD_COLOR, Color, _check_shapes, color_labels
+from .panels import OOD_COLOR, Color, check_shapes, color_labels
 
 _OPACITY = 0.6  # of a class
 _OOD_OPACITY = 0.8
@@ -54,7 +54,7 @@ def overlay_labels(
     Raises:
         ValueError: If the image is not as above or ``labels`` has not its height and width.
     """
-    _check_shapes(image, {'labels': labels})
+    check_shapes(image, {'labels': labels})
     is_ignored = labels == ignore_index
     is_ood = labels == ood_id if ood_id is not None else np.zeros_like(is_ignored)
     is_class = (labels >= 0) & (labels < len(palette)) & ~is_ood & ~is_ignored
@@ -108,7 +108,7 @@ def label_picture(
             f'`classes` and `palette` must have the same length, got {len(classes)} and '
             f'{len(palette)}'
         )
-    _check_shapes(image, {'labels': labels})
+    check_shapes(image, {'labels': labels})
     entries = legend_entries(labels, classes, palette, ood_id, ignore_index)
     factor = -(-_MIN_WIDTH // image.shape[1])
     image, labels = (array.repeat(factor, 0).repeat(factor, 1) for array in (image, labels))

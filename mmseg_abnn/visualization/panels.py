@@ -125,7 +125,7 @@ def uncertainty_panel(
     maps = {'prediction': prediction, 'uncertainty': uncertainty}
     if labels is not None:
         maps['labels'] = labels
-    _check_shapes(image, maps)
+    check_shapes(image, maps)
     parts = [image]
     if labels is not None:
         parts.append(color_labels(labels, palette, ood_id, ignore_index))
@@ -173,7 +173,7 @@ def scene_figure(
     for row in rows:
         if list(row.maps) != names:
             raise ValueError(f'every scene must have the maps {names}, got {list(row.maps)}')
-        _check_shapes(row.image, {'labels': row.labels, 'prediction': row.prediction, **row.maps})
+        check_shapes(row.image, {'labels': row.labels, 'prediction': row.prediction, **row.maps})
     scales = {
         name: _scale([row.maps[name] for row in rows], (upper or {}).get(name)) for name in names
     }
@@ -243,7 +243,8 @@ def _hex(color: Color) -> str:
     return '#{:02x}{:02x}{:02x}'.format(*color)
 
 
-def _check_shapes(image: np.ndarray, maps: Mapping[str, np.ndarray]) -> None:
+def check_shapes(image: np.ndarray, maps: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError if an image is no picture, or a map of it has another height or width."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
             f'`image` must be uint8 of shape (H, W, 3), got {image.dtype} {image.shape}'

@@ -8,7 +8,7 @@ from mmengine.structures import BaseDataElement
 from sklearn.metrics import accuracy_score, log_loss
 
 import mmseg_abnn  # noqa: F401  registers the metric, in processes that a test starts too
-from helpers.evaluation_samples import _naive_gaps, _sklearn_numbers
+from helpers.evaluation_samples import naive_gaps, sklearn_numbers
 
 CLASSES = ('cat', 'dog', 'frog', 'ship')
 META = dict(classes=CLASSES)
@@ -61,7 +61,7 @@ def naive_in_distribution(samples, bins=15):
     p = np.stack([sample.pred_score.double().numpy() for sample in inside])
     labels = np.array([sample.gt_label.item() for sample in inside])
     right = p.argmax(1) == labels
-    gaps = _naive_gaps(p.max(1), right, bins)
+    gaps = naive_gaps(p.max(1), right, bins)
     brier = [
         sum((row[k] - (k == label)) ** 2 for k in range(len(row)))
         for row, label in zip(p, labels, strict=True)
@@ -82,7 +82,7 @@ def naive_detection(samples, ood_set, score, prefix=''):
     values = [naive_score(sample, score) for sample in counted]
     positives = [sample.ood_set == ood_set for sample in counted]
     names = [f'{ood_set}/{prefix}{name}' for name in ('AUPR', 'AUROC', 'FPR95')]
-    numbers = _sklearn_numbers(np.array(positives), np.array(values))
+    numbers = sklearn_numbers(np.array(positives), np.array(values))
     return {name: 100 * value for name, value in zip(names, numbers, strict=True)}
 
 

@@ -57,6 +57,13 @@ def evaluate(samples, batch_size=1, size=None, meta=META, **arguments):
     return evaluator.evaluate(len(samples) if size is None else size)
 
 
+def table_rows(log, first):
+    """The cells of the logged table rows that start with ``first``."""
+    rows = [line for text in log for line in text.splitlines() if line.startswith('|')]
+    cells = [[cell.strip() for cell in row.strip('|').split('|')] for row in rows]
+    return [row for row in cells if row[0] == first]
+
+
 def naive_segmentation(samples, scope='id', bins=15):
     """What is not OOD detection, in percent, by loops over classes, bins and images."""
     labels = np.stack([s.gt_sem_seg.data[0].numpy() for s in samples])
@@ -78,11 +85,11 @@ def naive_segmentation(samples, scope='id', bins=15):
         counted = is_id if name == 'id' else labels != IGNORED
         suffix = '' if name == scope else f'_{name}'
         images = [
-            _naive_gaps(confidence[i][counted[i]], right[i][counted[i]], bins)
+            naive_gaps(confidence[i][counted[i]], right[i][counted[i]], bins)
             for i in range(len(samples))
             if counted[i].any()
         ]
-        pooled = _naive_gaps(confidence[counted], right[counted], bins)
+        pooled = naive_gaps(confidence[counted], right[counted], bins)
         result |= {
             f'ECE{suffix}': 100 * np.mean([sum(s * g for s, g in image) for image in images]),
             f'pooled/ECE{suffix}': 100 * sum(s * g for s, g in pooled),
@@ -122,11 +129,11 @@ def naive_detection(samples, score, prefix=''):
         values = naive_score(sample, score)[counted]
         positives = label[counted] == OOD
         if 0 < positives.sum() < positives.size:
-            images.append(_sklearn_numbers(positives, values))
+            images.append(sklearn_numbers(positives, values))
         all_positives.append(positives)
         all_values.append(values)
     mean = np.mean(images, axis=0)
-    pooled = _sklearn_numbers(np.concatenate(all_positives), np.concatenate(all_values))
+    pooled = sklearn_numbers(np.concatenate(all_positives), np.concatenate(all_values))
     names = ('AUPR', 'AUROC', 'FPR95')
     result = {prefix + n: 100 * v for n, v in zip(names, mean, strict=True)}
     return result | {f'pooled/{prefix}{n}': 100 * v for n, v in zip(names, pooled, strict=True)}
@@ -142,7 +149,7 @@ def naive_score(sample, score):
     return sample.uncertainty.get(score)[0].numpy()
 
 
-def _naive_gaps(confidence, right, bins):
+def naive_gaps(confidence, right, bins):
     """Share and |accuracy - confidence| of each bin that is not empty."""
     gaps = []
     for i in range(bins):
@@ -152,7 +159,7 @@ def _naive_gaps(confidence, right, bins):
     return gaps
 
 
-def _sklearn_numbers(positives, values):
+def sklearn_numbers(positives, values):
     fpr, tpr, _ = roc_curve(positives, values, drop_intermediate=False)
     return (
         average_precision_score(positives, values),

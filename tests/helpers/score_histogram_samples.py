@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mmseg_abnn.evaluation.functional import ScoreCells, ScoreHistogram
-from mmseg_abnn.evaluation.functional.score_grid import FINEST, octave_bits
+from mmseg_abnn.evaluation.pooled.score_grid import FINEST, octave_bits
 
 NUMBERS = ('AUROC', 'AUPR', 'FPR95')
 MAX32 = float(np.finfo(np.float32).max)
@@ -29,32 +29,41 @@ def ranks(values):
 
 
 def nearest_fpr(values, positives, recall):
+    return nearest_fprs(values, positives, [recall])[0]
+
+
+def nearest_fprs(values, positives, recalls):
     """hendrycks/anomaly-seg, as a loop: upwards from the highest threshold that finds all."""
-    best_distance, best_fpr, all_found = None, None, values[positives].min()
+    points, all_found = [], values[positives].min()
     for threshold in np.unique(values):
-        if threshold < all_found:
-            continue
-        accepted = values >= threshold
-        distance = abs(np.sum(accepted & positives) / np.sum(positives) - recall)
-        if best_distance is None or distance < best_distance:
-            best_distance = distance
-            best_fpr = np.sum(accepted & ~positives) / np.sum(~positives)
-    return best_fpr
+        if threshold >= all_found:
+            accepted = values >= threshold
+            recall = np.sum(accepted & positives) / np.sum(positives)
+            points.append((recall, np.sum(accepted & ~positives) / np.sum(~positives)))
+    return [min(points, key=lambda point: abs(point[0] - recall))[1] for recall in recalls]
 
 
 def exact_numbers(scores, positives, recall=0.95, rule='first'):
+    return numbers_by_rule(scores, positives, recall, rule)[rule]
+
+
+def numbers_by_rule(scores, positives, recall, *rules):
+    """The numbers by the rule of the FPR95; the others do not depend on it."""
     values = ranks(as_doubles(scores))
     positives = np.asarray(positives).astype(bool).ravel()
-    if rule == 'first':
-        fpr, tpr, _ = roc_curve(positives, values, drop_intermediate=False)
-        fpr95 = fpr[np.argmax(tpr >= recall)]
-    else:
-        fpr95 = nearest_fpr(values, positives, recall)
-    return {
+    areas = {
         'AUROC': roc_auc_score(positives, values),
         'AUPR': average_precision_score(positives, values),
-        'FPR95': fpr95,
     }
+    found = {}
+    for rule in rules:
+        if rule == 'first':
+            fpr, tpr, _ = roc_curve(positives, values, drop_intermediate=False)
+            fpr95 = fpr[np.argmax(tpr >= recall)]
+        else:
+            fpr95 = nearest_fpr(values, positives, recall)
+        found[rule] = areas | {'FPR95': fpr95}
+    return found
 
 
 def naive_cells(scores, positives, bits):

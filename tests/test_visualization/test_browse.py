@@ -83,7 +83,11 @@ def test_legend():
         ('OOD  4.17%', '#00ffff'),
     ]
     assert [label for label, _ in found[3:]] == ['ignored  12.50%', 'unknown id  20.83%']
-    assert all(patch.get_hatch() for patch in patches[3:])
+    hatched = [
+        (to_hex(patch.get_facecolor()), to_hex(patch.get_edgecolor()), patch.get_hatch())
+        for patch in patches[3:]
+    ]
+    assert hatched == [('#333333', '#969696', '////'), ('#ffffff', '#ff0000', '////')]
 
 
 def test_legend_of_few_pixels():

@@ -108,6 +108,20 @@ def test_other_score_without_labels_and_split(runner, make_sample, tmp_path):
     np.testing.assert_array_equal(picture[-1, -1], colormap_rgb(1.0))
 
 
+def test_a_map_of_the_model_is_drawn_without_a_softmax(runner, make_sample, tmp_path, monkeypatch):
+    sample = make_sample()
+    values = torch.full((1, *SIZE), math.log(3) / 2)
+    sample.uncertainty = PixelData(entropy=values)
+
+    def softmax(*_):
+        raise AssertionError('a softmax is computed')
+
+    monkeypatch.setattr(torch, 'softmax', softmax)
+    UncertaintyVisualizationHook(draw=True).after_test_iter(runner, 0, {}, [sample])
+    (picture,) = pictures(tmp_path).values()
+    assert (picture[:, 3 * COLUMN :] == colormap_rgb(0.5)).all()
+
+
 def test_validation_draws_the_first_image_at_the_interval(runner, make_sample, tmp_path):
     hook = UncertaintyVisualizationHook(draw=True, interval=2)
     for index in range(4):

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from prettytable import PrettyTable
 
-from mmseg_abnn.evaluation.metrics.measure import key_prefix
-from mmseg_abnn.evaluation.metrics.summary import DETECTION
-from mmseg_abnn.evaluation.metrics.tables import percent
+from mmseg_abnn.evaluation.metrics.common.results import DETECTION, key_prefix, percent
 
 _BETTER = {'mIoU': '↑', 'ECE': '↓', 'AUPR': '↑', 'AUROC': '↑', 'FPR95': '↓'}
 

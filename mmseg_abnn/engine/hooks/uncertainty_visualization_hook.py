@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
-from ...evaluation.metrics.samples import read_labels, read_score
+from ...evaluation.metrics.segmentation.samples import read_labels, read_score
 from ...visualization.panels import uncertainty_panel
 
 

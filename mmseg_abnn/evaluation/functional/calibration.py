@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array, check_same_shape, to_bool, to_finite, to_numpy
+from ..arrays import Array, check_same_shape, to_bool, to_finite, to_numpy
 
 # A mean of float32 probabilities can miss [0, 1] by rounding.
 _ROUNDING = 1e-6
@@ -50,12 +50,6 @@ def check_confidence(confidence: Array) -> np.ndarray:
     return values
 
 
-def check_bins(bins: int) -> None:
-    """Raise ValueError if there is no bin."""
-    if bins < 1:
-        raise ValueError(f'`bins` must be >= 1, got {bins}')
-
-
 def calibration_counts(confidence: Array, correct: Array, bins: int = 15) -> np.ndarray:
     """Count what a calibration error needs; tables of several images add up.
 
@@ -74,11 +68,20 @@ def calibration_counts(confidence: Array, correct: Array, bins: int = 15) -> np.
         ValueError: If the shapes differ, a confidence is not finite or not in [0, 1] (1e-6 of
             rounding is accepted), ``correct`` is not boolean-like or ``bins`` is below 1.
     """
-    check_bins(bins)
+    if bins < 1:
+        raise ValueError(f'`bins` must be >= 1, got {bins}')
     conf, right = check_confidence(confidence), to_bool('correct', correct)
     check_same_shape(confidence=conf, correct=right)
     conf, right = conf.ravel(), right.ravel()
-    return _count(bin_index(conf, bins), conf, right, bins)
+    index = bin_index(conf, bins)
+    return np.stack(
+        [
+            np.bincount(index, minlength=bins).astype(np.float64),
+            np.bincount(index, weights=conf, minlength=bins),
+            np.bincount(index[right], minlength=bins),
+        ],
+        axis=1,
+    )
 
 
 def reliability_curve(counts: Array) -> ReliabilityCurve:
@@ -149,64 +152,6 @@ def expected_calibration_error(confidence: Array, correct: Array, bins: int = 15
         ValueError: As :func:`calibration_counts`, and if there is no value.
     """
     return ece_from_counts(calibration_counts(confidence, correct, bins))
-
-
-def maximum_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
-    """Maximum calibration error with bins of equal width, lower edge open, upper edge closed.
-
-    Args:
-        confidence: Any shape; probability of the predicted class, in [0, 1].
-        correct: Of the same shape; True or 1 where the prediction is right.
-        bins: Number of bins of equal width.
-
-    Returns:
-        A float in [0, 1], see :func:`mce_from_counts`.
-
-    Raises:
-        ValueError: As :func:`calibration_counts`, and if there is no value.
-    """
-    return mce_from_counts(calibration_counts(confidence, correct, bins))
-
-
-def adaptive_calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
-    """Expected calibration error with bins that hold equally many values (top label).
-
-    Bin i of B ends with the value of rank ceil(n (i+1) / B) (Nguyen & O'Connor, EMNLP 2015). Equal
-    confidences stay in one bin, so the result does not depend on the order of the values, and
-    bins may hold different numbers of them or none.
-
-    Args:
-        confidence: Any shape; probability of the predicted class, in [0, 1].
-        correct: Of the same shape; True or 1 where the prediction is right.
-        bins: Number of bins.
-
-    Returns:
-        A float in [0, 1].
-
-    Raises:
-        ValueError: As :func:`expected_calibration_error`.
-    """
-    check_bins(bins)
-    conf, right = check_confidence(confidence), to_bool('correct', correct)
-    check_same_shape(confidence=conf, correct=right)
-    conf, right = conf.ravel(), right.ravel()
-    if conf.size == 0:
-        raise ValueError('`confidence` is empty: the calibration error is undefined')
-    ranks = -(-conf.size * np.arange(1, bins) // bins) - 1
-    edges = np.partition(conf, ranks)[ranks] if bins > 1 else conf[:0]
-    index = np.searchsorted(edges, conf, side='left')
-    return ece_from_counts(_count(index, conf, right, bins))
-
-
-def _count(index: np.ndarray, conf: np.ndarray, right: np.ndarray, bins: int) -> np.ndarray:
-    return np.stack(
-        [
-            np.bincount(index, minlength=bins).astype(np.float64),
-            np.bincount(index, weights=conf, minlength=bins),
-            np.bincount(index[right], minlength=bins),
-        ],
-        axis=1,
-    )
 
 
 def _check_table(counts: Array) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Uncertainty scores of a prediction that is given by its logits.
+"""Uncertainty scores of a prediction, high where it is uncertain.
 
 ``softmax(logits)`` is the predictive distribution: of a deterministic model directly, of a
-Monte-Carlo model because its logits are the logarithm of the mean probabilities. All scores are
-high where the prediction is uncertain. The scores that need the single draws (expected entropy,
-mutual information, variation ratio, mean max-logit and energy) are summed up by the model.
+Monte-Carlo model because its logits are the logarithm of the mean probabilities. The scores that
+need the single draws (expected entropy, mutual information, variation ratio, mean max-logit and
+energy) are summed up by the model.
 
 The names of all scores stand at the end of this file.
 """
@@ -13,85 +13,20 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-
-def top_probability(logits: Tensor, dim: int = 0) -> Tensor:
-    """Probability of the most probable class, the confidence of the prediction.
-
-    Args:
-        logits: Class scores; the classes lie along ``dim``.
-        dim: The axis of the classes.
-
-    Returns:
-        The shape of ``logits`` without ``dim``, in [1/K, 1]; at least float32.
-    """
-    return probabilities(logits, dim).amax(dim)
+from ..arrays import at_least_float
 
 
-def msp(logits: Tensor, dim: int = 0) -> Tensor:
-    """Maximum softmax probability as an uncertainty, 1 - max p (Hendrycks & Gimpel, ICLR 2017).
-
-    Args:
-        logits: Class scores; the classes lie along ``dim``.
-        dim: The axis of the classes.
-
-    Returns:
-        The shape of ``logits`` without ``dim``, in [0, 1 - 1/K]; at least float32.
-    """
-    return 1 - top_probability(logits, dim)
-
-
-def predictive_entropy(logits: Tensor, dim: int = 0) -> Tensor:
-    """Entropy of the predictive distribution, -sum p ln p, in nats.
+def probabilities(logits: Tensor, dim: int = 0) -> Tensor:
+    """Return the predictive distribution, softmax of logits.
 
     Args:
         logits: Class scores; the classes lie along ``dim``. ``-inf`` is a class of probability 0.
         dim: The axis of the classes.
 
     Returns:
-        The shape of ``logits`` without ``dim``, in [0, ln K]; at least float32.
+        The shape of ``logits``; at least float32.
     """
-    return entropy(probabilities(logits, dim), dim)
-
-
-def max_logit(logits: Tensor, dim: int = 0) -> Tensor:
-    """Largest logit with its sign changed (Hendrycks et al., ICML 2022).
-
-    Args:
-        logits: Class scores of one network; the classes lie along ``dim``.
-        dim: The axis of the classes.
-
-    Returns:
-        The shape of ``logits`` without ``dim``; at least float32.
-    """
-    return -_at_least_float(logits).amax(dim)
-
-
-def energy(logits: Tensor, dim: int = 0) -> Tensor:
-    """Free energy -ln sum exp(logits) at temperature 1 (Liu et al., NeurIPS 2020, equation 4).
-
-    Args:
-        logits: Class scores of one network; the classes lie along ``dim``.
-        dim: The axis of the classes.
-
-    Returns:
-        The shape of ``logits`` without ``dim``; at least float32.
-    """
-    return -_at_least_float(logits).logsumexp(dim)
-
-
-def variation_ratio(votes: Tensor, dim: int = 0) -> Tensor:
-    """Share of draws that do not predict the class that most draws predict (Freeman, 1965).
-
-    Args:
-        votes: Number, or weight, of the draws that predict each class; the classes lie along
-            ``dim``.
-        dim: The axis of the classes.
-
-    Returns:
-        The shape of ``votes`` without ``dim``, in [0, 1 - 1/K]; at least float32.
-    """
-    counts = _at_least_float(votes)
-    return 1 - counts.amax(dim) / counts.sum(dim)
+    return torch.softmax(at_least_float(logits), dim)
 
 
 def entropy(p: Tensor, dim: int = 0) -> Tensor:
@@ -108,20 +43,53 @@ def entropy(p: Tensor, dim: int = 0) -> Tensor:
     return torch.special.entr(p).sum(dim)
 
 
-def probabilities(logits: Tensor, dim: int = 0) -> Tensor:
-    """Return softmax of logits, in float32 at least."""
-    return torch.softmax(_at_least_float(logits), dim)
+def max_logit(logits: Tensor, dim: int = 0) -> Tensor:
+    """Largest logit with its sign changed (Hendrycks et al., ICML 2022).
+
+    Args:
+        logits: Class scores of one network; the classes lie along ``dim``.
+        dim: The axis of the classes.
+
+    Returns:
+        The shape of ``logits`` without ``dim``; at least float32.
+    """
+    return -at_least_float(logits).amax(dim)
 
 
-def _at_least_float(values: Tensor) -> Tensor:
-    return values if values.dtype in (torch.float32, torch.float64) else values.float()
+def energy(logits: Tensor, dim: int = 0) -> Tensor:
+    """Free energy -ln sum exp(logits) at temperature 1 (Liu et al., NeurIPS 2020, equation 4).
+
+    Args:
+        logits: Class scores of one network; the classes lie along ``dim``.
+        dim: The axis of the classes.
+
+    Returns:
+        The shape of ``logits`` without ``dim``; at least float32.
+    """
+    return -at_least_float(logits).logsumexp(dim)
+
+
+def variation_ratio(votes: Tensor, dim: int = 0) -> Tensor:
+    """Share of draws that do not predict the class that most draws predict (Freeman, 1965).
+
+    Args:
+        votes: Number, or weight, of the draws that predict each class; the classes lie along
+            ``dim``.
+        dim: The axis of the classes.
+
+    Returns:
+        The shape of ``votes`` without ``dim``, in [0, 1 - 1/K]; at least float32.
+    """
+    counts = at_least_float(votes)
+    return 1 - counts.amax(dim) / counts.sum(dim)
 
 
 OF_PROBABILITIES: Mapping[str, Callable[[Tensor], Tensor]] = {
     'msp': lambda p: 1 - p.amax(0),
     'entropy': entropy,
 }
-"""Scores that follow from the predictive distribution, the classes on axis 0, by name."""
+"""Scores that follow from the predictive distribution, the classes on axis 0, by name: ``'msp'`` is
+1 - the maximum softmax probability (Hendrycks & Gimpel, ICLR 2017)."""
 
 OF_LOGITS: Mapping[str, Callable[[Tensor], Tensor]] = {'max_logit': max_logit, 'energy': energy}
 """Scores that follow from the logits of one network; of several draws they are means."""

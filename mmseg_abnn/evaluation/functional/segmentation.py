@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._arrays import Array, check_same_shape, to_numpy
+from ..arrays import Array, check_same_shape, to_numpy
 
 
 def confusion_matrix(prediction: Array, label: Array, num_classes: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ._arrays import Array, as_tensor
+from ..arrays import Array, as_tensor
 
 TEMPERATURE_LIMITS = (0.001, 1000.0)
 """Between which temperatures are sought."""

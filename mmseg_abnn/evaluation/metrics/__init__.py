@@ -1,6 +1,6 @@
 """MMEngine metrics."""
 
-from .classification_metric import ClassificationUncertaintyMetric
-from .uncertainty_metric import UncertaintyMetric
+from .classification.classification_metric import ClassificationUncertaintyMetric
+from .segmentation.uncertainty_metric import UncertaintyMetric
 
 __all__ = ['ClassificationUncertaintyMetric', 'UncertaintyMetric']

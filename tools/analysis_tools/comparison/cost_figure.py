@@ -2,23 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from matplotlib.transforms import Bbox
 
 _MARKERS = 'osD^vP*X<>'
 _MARGIN = 1.8  # least factor by which the axis of costs goes beyond the points
 _MARKER_SIZE = 8.0  # points
-# where a label may stand: direction from its marker, as (x, y) of {-1, 0, 1}, best first
-_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-_DISTANCES = (9.0, 20.0, 34.0, 50.0, 68.0)  # points
-_Place = tuple[float, tuple[int, int]]
+_LEGEND_ROW = 0.22  # inches
+_LONG_LABEL = 40  # characters; two longer ones do not fit side by side
 
 
 @dataclass(frozen=True)
@@ -49,8 +42,7 @@ def cost_figure(points: Sequence[CostPoint], reference: str, title: str) -> Figu
         title: Title of the figure.
 
     Returns:
-        A figure to save with ``figure.savefig(path)``; the texts of its axes that are not empty are
-        the labels, in the order of the points.
+        A figure to save with ``figure.savefig(path)``; its legend names the points in their order.
 
     Raises:
         ValueError: If there is no point, or a cost is not positive.
@@ -71,20 +63,20 @@ def cost_figure(points: Sequence[CostPoint], reference: str, title: str) -> Figu
     axes.grid(alpha=0.3)
     _scale(axes, points)
     figure.draw_without_rendering()  # fixes where the axes are
-    pixels = figure.dpi / 72
-    drawn = _side_by_side(axes, points, pixels)
-    for index, point in enumerate(drawn):
+    for index, point in enumerate(_side_by_side(axes, points, figure.dpi)):
         axes.errorbar(
             point.cost,
             point.aupr,
             yerr=point.error or 0.0,
-            fmt=_MARKERS[index % len(_MARKERS)],
+            label=point.label,
+            # no two of a hundred points look the same
+            fmt=_MARKERS[(index + index // 10) % len(_MARKERS)],
             color=f'C{index % 10}',
             ms=_MARKER_SIZE,
             capsize=3 if point.error else 0,
             zorder=3,
         )
-    _label(axes, drawn, pixels)
+    _add_legend(figure, axes)
     return figure
 
 
@@ -103,9 +95,9 @@ def _scale(axes: Axes, points: Sequence[CostPoint]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _side_by_side(axes: Axes, points: Sequence[CostPoint], pixels: float) -> list[CostPoint]:
+def _side_by_side(axes: Axes, points: Sequence[CostPoint], dpi: float) -> list[CostPoint]:
     """Move markers of about the same cost apart, so that their error bars can be told apart."""
-    step = 1.6 * _MARKER_SIZE * pixels
+    step = 1.6 * _MARKER_SIZE * dpi / 72
     places = {i: axes.transData.transform((p.cost, p.aupr))[0] for i, p in enumerate(points)}
     groups: list[list[int]] = []
     for i in sorted(places, key=lambda i: places[i]):
@@ -123,70 +115,10 @@ def _side_by_side(axes: Axes, points: Sequence[CostPoint], pixels: float) -> lis
     return moved
 
 
-def _label(axes: Axes, points: Sequence[CostPoint], pixels: float) -> None:
-    """Write the labels where they cover no marker, error bar or other label, as far as possible."""
-    taken = [_extent(axes, point, pixels) for point in points]
-    for index, point in enumerate(points):
-        style: dict[str, Any] = dict(
-            xy=(point.cost, point.aupr), textcoords='offset points', in_layout=False
-        )
-        color = f'C{index % 10}'
-        label = axes.annotate(point.label, xytext=(0, 0), color=color, **style)
-        best = _best_place(label, axes, taken, index, pixels)
-        offset = _put(label, best)
-        taken.append(label.get_window_extent())
-        if best[0] > _DISTANCES[0]:
-            line = dict(arrowstyle='-', color=color, lw=0.8, shrinkA=0, shrinkB=_MARKER_SIZE / 2)
-            axes.annotate('', xytext=tuple(offset), arrowprops=line, **style)
-
-
-def _best_place(
-    label: Annotation, axes: Axes, taken: Sequence[Bbox], own: int, pixels: float
-) -> _Place:
-    """Return where a label covers least, then where its line crosses least and is shortest.
-
-    Args:
-        label: The label; it is moved.
-        axes: The axes.
-        taken: Where markers, error bars and labels are, in pixels.
-        own: The index there of the label's own marker, which its line may cross.
-        pixels: Pixels of a point.
-    """
-    start = axes.transData.transform(label.xy)
-    others = [box for i, box in enumerate(taken) if i != own]
-
-    def badness(place: _Place) -> float:
-        offset = _put(label, place)
-        box = label.get_window_extent()
-        covered = sum(_common_area(box, other) for other in taken)
-        outside = box.width * box.height - _common_area(box, axes.bbox)
-        line = start + np.linspace(0, 1, 20)[:, None] * offset * pixels
-        crossed = sum(other.count_contains(line) > 0 for other in others)
-        return 1000 * (covered + outside) + 100 * crossed + place[0]
-
-    return min(product(_DISTANCES, _DIRECTIONS), key=badness)
-
-
-def _extent(axes: Axes, point: CostPoint, pixels: float) -> Bbox:
-    """Return where a marker and its error bar are, in pixels."""
-    error = point.error or 0.0
-    half = _MARKER_SIZE / 2 * pixels
-    (x, low), (_, high) = axes.transData.transform(
-        [(point.cost, point.aupr - error), (point.cost, point.aupr + error)]
-    )
-    return Bbox([[x - half, low - half], [x + half, high + half]])
-
-
-def _put(label: Annotation, place: _Place) -> np.ndarray:
-    """Put a label somewhere; return its offset from the marker, in points."""
-    distance, (right, up) = place
-    offset = distance * np.array([right, up])
-    label.set_position(tuple(offset))
-    label.set_horizontalalignment(('right', 'center', 'left')[right + 1])
-    label.set_verticalalignment(('top', 'center', 'bottom')[up + 1])
-    return offset
-
-
-def _common_area(first: Bbox, second: Bbox) -> float:
-    common = Bbox.intersection(first, second)
-    return 0.0 if common is None else common.width * common.height
+def _add_legend(figure: Figure, axes: Axes) -> None:
+    """Put the legend below the axes, where it hides nothing, and make room for its rows."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 2 if max(map(len, labels)) <= _LONG_LABEL else 1
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * rows)
+    figure.legend(handles, labels, loc='outside lower center', ncols=columns, frameon=False)

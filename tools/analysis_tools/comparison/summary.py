@@ -4,8 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmseg_abnn.evaluation.metrics.measure import key_prefix
-from mmseg_abnn.evaluation.metrics.summary import DETECTION
+from mmseg_abnn.evaluation.metrics.common.results import DETECTION, key_prefix
 
 from .methods import Comparison, Method
 from .storage import Storage

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from mmseg_abnn.evaluation.functional import predictive_entropy, top_probability
+from mmseg_abnn.evaluation.functional.scores import OF_PROBABILITIES, probabilities
 
 NUM_CLASSES = 19
 COARSE_GRID = (6, 10)
@@ -48,8 +48,8 @@ def render(index: int, size: tuple[int, int], seed: int, score: str) -> Maps:
 
     logits = torch.where(ood(height // 4, width // 4), flattened * logits, logits)
     logits = interpolate(logits, (height, width), mode='bilinear')[0]
-    confidence = top_probability(logits)
-    scores = 1 - confidence if score == 'msp' else predictive_entropy(logits)
+    p = probabilities(logits)
+    confidence, scores = p.amax(0), OF_PROBABILITIES[score](p)
     positives = ood(height, width)
     correct = (torch.rand(height, width, generator=generator) < confidence) & ~positives
     arrays = (scores, positives, confidence, correct)

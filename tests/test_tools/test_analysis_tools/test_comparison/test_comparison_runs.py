@@ -12,7 +12,7 @@ from torch import nn
 from comparison import Method, carry_out, finished_metrics, plan_run
 from comparison.runs import available_scores
 from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG
-from mmseg_abnn.evaluation.metrics.samples import read_score
+from mmseg_abnn.evaluation.metrics.segmentation.samples import read_score
 from mmseg_abnn.models.running_prediction import RunningPrediction
 
 TOOL = """

@@ -1,9 +1,11 @@
-from itertools import combinations
+"""What the picture of costs shows: markers where they belong, and a legend that names them."""
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.container import ErrorbarContainer
+from matplotlib.lines import Line2D
 
 from comparison.cost_figure import CostPoint, cost_figure
 
@@ -26,22 +28,48 @@ def markers(figure):
     return np.array([bar.lines[0].get_xydata()[0] for bar in bars(figure)])
 
 
-@pytest.mark.parametrize('points', [CROWD, CROWD[:2], CROWD[:1], SPREAD])
-def test_labels_cover_nothing(points):
+LONG = [
+    CostPoint(f'a method with a long name {k}, mutual information', 1, k, 1.0) for k in range(12)
+]
+
+
+def legend_texts(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+@pytest.mark.parametrize('points', [CROWD, CROWD[:1], SPREAD, LONG])
+def test_the_legend_names_the_markers(points):
     figure = cost_figure(points, 'deterministic', 'T')
-    FigureCanvasAgg(figure).draw()
-    axes = figure.axes[0]
-    texts = [text for text in axes.texts if text.get_text()]
-    assert [text.get_text() for text in texts] == [point.label for point in points]
-    boxes = [text.get_window_extent() for text in texts]
-    for box, other in combinations(boxes, 2):
-        assert not box.overlaps(other)
-    for box in boxes:
-        assert axes.bbox.containsx(box.x0)
-        assert axes.bbox.containsx(box.x1)
-        assert axes.bbox.containsy(box.y0)
-        assert axes.bbox.containsy(box.y1)
-        assert box.count_contains(axes.transData.transform(markers(figure))) == 0
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (axes,) = figure.axes
+    assert axes.get_title() == 'T'
+    assert legend_texts(figure) == [point.label for point in points]
+    assert not [text for text in axes.texts if text.get_text()]
+    looks = [(bar.lines[0].get_marker(), bar.lines[0].get_color()) for bar in bars(figure)]
+    assert len(set(looks)) == len(points)
+    lines = figure.legends[0].findobj(Line2D)
+    shown = [(line.get_marker(), line.get_color()) for line in lines]
+    assert [look for look in shown if look[0] in 'osD^vP*X<>'] == looks
+    # The legend stands below the axes, and nothing is cut off.
+    width, height = canvas.get_width_height()
+    below, above = (part.get_tightbbox(canvas.renderer) for part in (figure.legends[0], axes))
+    assert below.y1 <= above.y0 + 1
+    for box in (below, above):
+        assert 0 <= box.x0 < box.x1 <= width
+        assert 0 <= box.y0 < box.y1 <= height
+    assert axes.get_window_extent().height > 250
+
+
+def test_colors_stand_at_the_points():
+    figure = cost_figure(CROWD, 'deterministic', 'T')
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[::-1, :, :3]
+    for k, (x, y) in enumerate(figure.axes[0].transData.transform(markers(figure))):
+        expected = np.round(255 * np.array(to_rgba(f'C{k}')[:3]))
+        np.testing.assert_allclose(pixels[int(y), int(x)], expected, atol=1)
 
 
 def test_points_are_where_they_belong():

@@ -1,0 +1,1 @@
+"""Classification with uncertainty: accuracy, calibration and OOD detection."""

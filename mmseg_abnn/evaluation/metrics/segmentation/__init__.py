@@ -1,0 +1,1 @@
+"""Segmentation with uncertainty: mIoU, calibration and pixel-wise OOD detection."""
