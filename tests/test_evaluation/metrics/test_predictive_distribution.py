@@ -11,7 +11,6 @@ from mmseg_abnn.models.running_prediction import RunningPrediction
 from mmseg_abnn.models.segmentors.mc_encoder_decoder import store_prediction
 
 SCORES = ('msp', 'entropy', 'max_logit', 'energy', 'mutual_information')
-FILES = ('report.json', 'per_image.csv', 'per_class.csv')
 
 
 @pytest.fixture
@@ -40,16 +39,18 @@ def test_one_softmax_an_image(samples, softmaxes):
 
 
 def test_no_softmax_where_the_probabilities_are_given(samples, softmaxes, tmp_path):
-    expected = evaluate(samples, scores=SCORES, report_dir=str(tmp_path / 'logits'))
+    expected = evaluate(samples, scores=SCORES, output_dir=str(tmp_path / 'logits'))
     for sample in samples:
         sample.probabilities = PixelData(data=sample.seg_logits.data.softmax(0))
     softmaxes.clear()
-    found = evaluate(samples, scores=SCORES, report_dir=str(tmp_path / 'given'))
+    found = evaluate(samples, scores=SCORES, output_dir=str(tmp_path / 'given'))
     assert not softmaxes
     assert found == expected
-    for name in FILES:
-        written = (tmp_path / 'given' / name).read_bytes()
-        assert written == (tmp_path / 'logits' / name).read_bytes(), name
+    maps = list((tmp_path / 'logits').rglob('*.npy'))
+    assert len(maps) == len(samples) * len(SCORES)
+    for path in maps:
+        written = tmp_path / 'given' / path.relative_to(tmp_path / 'logits')
+        assert written.read_bytes() == path.read_bytes(), path
 
 
 def test_what_a_segmentor_that_samples_gives_changes_no_bit(samples, softmaxes):
