@@ -37,7 +37,15 @@ setup(
         # the place of yours
         'classification': ['onedl-mmpretrain>=1.3.6'],
         'classification-openmmlab': ['mmpretrain>=1.2.0'],
-        'test': ['pytest', 'pytest-xdist', 'filelock', 'hypothesis', 'ruff', 'mypy', 'import-linter'],
+        'test': [
+            'pytest',
+            'pytest-xdist',
+            'filelock',
+            'hypothesis',
+            'ruff',
+            'mypy',
+            'import-linter',
+        ],
         'benchmark': ['torchmetrics'],
     },
 )
