@@ -26,6 +26,8 @@ from mmseg_abnn.apis import build_test_runner, expand_abnn_section, train
 from mmseg_abnn.checkpoint import use_safe_loading
 from mmseg_abnn.conversion import convert_to_abnn
 
+pytestmark = pytest.mark.mmpretrain
+
 CONFIGS = sorted((ROOT / 'configs/classification').glob('*.py'))
 BASES = [path for path in CONFIGS if not path.name.startswith('abnn_')]
 NUM_CLASSES = {'cifar100': 100, 'cifar10': 10, 'imagenet': 1000, 'digits': 8}

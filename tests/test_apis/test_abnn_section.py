@@ -30,10 +30,11 @@ FAMILIES = {
     ),
     'segformer': (
         'segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py',
-        'decode_head=dict(num_classes=5)',
+        'decode_head=dict(num_classes=5, channels=8)',
     ),
 }
 DATA = """
+model['data_preprocessor'] = dict(size=(32, 32))  # which the images are padded to
 dataset = dict(_delete_=True, type='MadeUpScenes')
 train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, dataset=dataset)
 val_dataloader = val_cfg = val_evaluator = None

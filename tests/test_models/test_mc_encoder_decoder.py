@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from helpers.networks import NUM_CLASSES, build_segmentor
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.models.layers import Draw, bayesian_layers, hold_draw
 from mmseg_abnn.models.member_bank import MemberBank, applied, member_tensors
-from mmseg_abnn.models.segmentors import MCSegTTAModel, monte_carlo
+from mmseg_abnn.models.segmentors import MCSegTTAModel, mc_encoder_decoder
 
 
 def build(alpha=0.2, test_cfg=None):
@@ -117,7 +118,7 @@ def test_one_seed_gives_one_result_and_another_seed_another(x):
     first = [s.seg_logits.data for s in predict(model, x)]
     again = [s.seg_logits.data for s in predict(model, x)]
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    model.noise_seed = 1
+    model.prediction = replace(model.prediction, seed=1)
     other = [s.seg_logits.data for s in predict(model, x)]
     assert not torch.allclose(first[0], other[0])
 
@@ -407,6 +408,8 @@ def test_augmented_sigmoid_segmentors_are_merged_as_before():
 
 
 def test_heads_without_logits_are_refused(monkeypatch):
-    monkeypatch.setattr(monte_carlo, '_NO_LOGITS', ('FCNHead',))  # MaskFormer needs MMDetection
+    monkeypatch.setattr(
+        mc_encoder_decoder, '_NO_LOGITS', ('FCNHead',)
+    )  # MaskFormer needs MMDetection
     with pytest.raises(ValueError, match='but FCNHead returns no logits'):
         build()
