@@ -284,7 +284,7 @@ def test_three_lines(tmp_path, family):
 @pytest.mark.parametrize(
     ('section', 'error', 'message'),
     [
-        (dict(alfa=0.1), ValueError, r"`abnn` may hold \['num_members',.*got \['alfa'\]"),
+        (dict(alfa=0.1), ValueError, r"`abnn` may hold \[.*'num_members',.*got \['alfa'\]"),
         (dict(num_samples=0), ValueError, '`abnn.num_samples` must be an int >= 1, got 0'),
         (dict(max_iters=1.5), ValueError, '`abnn.max_iters` must be an int >= 1, got 1.5'),
         (dict(alpha=-1.0), ValueError, '`alpha` must be .*-1'),
