@@ -133,7 +133,7 @@ def small_config(
         env_cfg=dict(dist_cfg=dict(backend='gloo')),
         experiment_name=f'{work_dir}',
     )
-    cfg = Config(cfg)
+    cfg = Config(cfg, format_python_code=False)  # it takes longer than the training
     cfg.merge_from_dict(changes)
     return cfg
 

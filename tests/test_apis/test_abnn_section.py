@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 import torch
@@ -50,7 +51,8 @@ def load(path, **options):
             work_dir=str(path.parent / 'work'),
             launcher='none',
             local_rank=0,
-        )
+        ),
+        read=partial(Config.fromfile, format_python_code=False),  # which takes a while
     )
 
 
@@ -192,6 +194,16 @@ def test_there_are_checkpoints_to_resume_from(checkpoint, expected):
         'by_epoch': False,
         **expected,
     }
+
+
+def test_a_config_without_checkpoints_gets_some_unless_it_says_no():
+    cfg = segmentor(abnn=dict(max_iters=100))
+    expand_abnn_section(cfg)
+    expected = dict(type='CheckpointHook', by_epoch=False, interval=25, max_keep_ckpts=1)
+    assert cfg.default_hooks.checkpoint == expected
+    cfg = segmentor(default_hooks=dict(checkpoint=None))
+    expand_abnn_section(cfg)
+    assert cfg.default_hooks.checkpoint is None
 
 
 def test_heads_without_a_loss_have_the_default_of_their_class():
