@@ -46,12 +46,12 @@ The table is made by
 
     python tools/analysis_tools/convert_families.py --out docs/families.md
 
-and `tests/test_families.py` compares its rows with what the installed packages give. The Bayesian
-form of SyncBN is `BayesBatchNormXd` here, of what MMEngine makes of SyncBN where training is not
-distributed. The conversion's report names every normalization layer that is left alone, with the
-reason. 'remarks' gives their number, the number of Bayesian layers that testing does not use (in
-branches for training, for instance), and the settings of the model that were changed to make it
-small.
+and `tests/test_conversion/test_families.py` compares its rows with what the installed packages
+give. The Bayesian form of SyncBN is `BayesBatchNormXd` here, of what MMEngine makes of SyncBN where
+training is not distributed. The conversion's report names every normalization layer that is left
+alone, with the reason. 'remarks' gives their number, the number of Bayesian layers that testing
+does not use (in branches for training, for instance), and the settings of the model that were
+changed to make it small.
 
 Some families need what this project does not install, see 'needs': `mmcv.ops` are the compiled
 operators of MMCV, which the wheels of onedl-mmcv on PyPI do not hold (`mmdet` needs them too), and
