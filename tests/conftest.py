@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import gc
 import os
 
 # several test processes share the CPUs; read when PyTorch is imported, here and in the tools
@@ -10,6 +11,15 @@ import pytest
 from mmengine.registry import init_default_scope
 
 import mmseg_abnn  # noqa: F401  registers what the tests build
+
+
+def pytest_collection_finish():
+    """Keep all that was imported out of garbage collection.
+
+    MMEngine asks for one with each data set, and would look through hundreds of thousands of
+    objects that stay anyway.
+    """
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
