@@ -6,6 +6,7 @@ is one process of a distributed run that does several trainings in turn: each pr
 saw to OUT/NAME/<rank>.pth.
 """
 
+import gc
 import json
 import sys
 from contextlib import nullcontext
@@ -175,6 +176,7 @@ def allow_sync_bn():
 
 def main():
     out, trainings = Path(sys.argv[1]), json.loads(sys.argv[2])
+    gc.freeze()  # each data set asks for a collection of garbage, which the imports are not
     for name, settings in trainings.items():
         sync_bn = settings.pop('sync_bn_on_cpu', False)
         cfg = small_config(out / name / 'run', **settings)

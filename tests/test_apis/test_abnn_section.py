@@ -2,7 +2,6 @@
 
 import argparse
 from dataclasses import asdict
-from functools import partial
 
 import pytest
 import torch
@@ -52,7 +51,6 @@ def load(path, **options):
             launcher='none',
             local_rank=0,
         ),
-        read=partial(Config.fromfile, format_python_code=False),  # which takes a while
     )
 
 
