@@ -26,10 +26,7 @@ test: $(INSTALLED)
 
 # the tests that `make test` leaves out where MMPretrain is not installed
 test-classification: $(CLASSIFICATION)
-	$(PY) -m pytest -n auto --dist worksteal tests/test_classification_configs.py \
-		tests/test_datasets/classification tests/test_evaluation/metrics/test_classification_metric.py \
-		tests/test_models/test_backbones tests/test_models/test_mc_image_classifier.py \
-		tests/test_tools/test_classification.py
+	$(PY) -m pytest -n auto --dist worksteal -m mmpretrain
 
 demo-classification: $(CLASSIFICATION)
 	$(PY) tools/demo_classification.py

@@ -127,6 +127,7 @@ if __name__ == '__main__':
             'test': [
                 'pytest',
                 'pytest-xdist',
+                'filelock',
                 'hypothesis',
                 'scikit-learn',
                 'ruff',

@@ -8,7 +8,15 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from mmseg_abnn.checkpoint import Inert, network_state, read_checkpoint, use_safe_loading
+from mmseg_abnn import checkpoint as reader
+from mmseg_abnn.checkpoint import (
+    BaseNetwork,
+    Inert,
+    network_state,
+    read_checkpoint,
+    state_hash,
+    use_safe_loading,
+)
 
 
 class Hostile:
@@ -61,9 +69,14 @@ def test_nothing_that_a_file_says_is_run(tmp_path, checkpoint):
     assert proof.exists()
 
 
-def test_tools_make_the_runner_read_safely(tmp_path, checkpoint, monkeypatch):
+@pytest.fixture
+def _safe_loading(monkeypatch):
     monkeypatch.setattr(CheckpointLoader, '_schemes', dict(CheckpointLoader._schemes))
     use_safe_loading()
+
+
+@pytest.mark.usefixtures('_safe_loading')
+def test_tools_make_the_runner_read_safely(tmp_path, checkpoint):
     proof = tmp_path / 'proof'
     checkpoint['extra'] = Hostile(proof)
     torch.save(checkpoint, tmp_path / 'a.pth')
@@ -93,3 +106,74 @@ def test_unreadable_files(tmp_path):
     torch.save([1, 2], tmp_path / 'list.pth')
     with pytest.raises(ValueError, match='holds a list, not a checkpoint dictionary'):
         read_checkpoint(tmp_path / 'list.pth')
+
+
+def counting(monkeypatch, name):
+    """Count the calls of a function of the module."""
+    calls = []
+    function = getattr(reader, name)
+
+    def counted(*arguments, **options):
+        calls.append(arguments)
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(reader, name, counted)
+    return calls
+
+
+def test_a_base_network_is_hashed_once(tmp_path, checkpoint, monkeypatch):
+    expected = state_hash(checkpoint['state_dict'])
+    torch.save(checkpoint, tmp_path / 'base.pth')
+    hashed = counting(monkeypatch, 'state_hash')
+    base = BaseNetwork.read(str(tmp_path / 'base.pth'))
+    assert [base.hash, base.hash] == [expected, expected]
+    assert len(hashed) == 1
+    assert base.meta['iter'] == 7
+    assert all(torch.equal(base.state[n], t) for n, t in checkpoint['state_dict'].items())
+    assert BaseNetwork('base.pth', {'state_dict': base.state}).meta == {}
+
+
+@pytest.mark.usefixtures('_safe_loading')
+def test_a_runner_loads_a_base_network_without_reading_it_again(tmp_path, checkpoint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(checkpoint, tmp_path / 'base.pth')
+    base = BaseNetwork.read('base.pth')
+    read = counting(monkeypatch, 'read_checkpoint')
+    with base.kept():
+        for path in ('base.pth', str(tmp_path / 'base.pth')):
+            loaded = CheckpointLoader.load_checkpoint(path, 'cpu')
+            assert loaded['meta']['iter'] == 7
+            for name, tensor in checkpoint['state_dict'].items():
+                assert torch.equal(loaded['state_dict'][name], tensor)
+            assert 'optimizer' not in loaded  # of its own training
+    assert not read
+    CheckpointLoader.load_checkpoint('base.pth', 'cpu')
+    assert len(read) == 1
+
+
+@pytest.mark.usefixtures('_safe_loading')
+def test_a_base_network_is_not_kept_after_an_error(tmp_path, checkpoint):
+    path = str(tmp_path / 'base.pth')
+    torch.save(checkpoint, path)
+    with pytest.raises(ZeroDivisionError), BaseNetwork.read(path).kept():
+        raise ZeroDivisionError
+    (tmp_path / 'base.pth').unlink()
+    with pytest.raises(FileNotFoundError):
+        CheckpointLoader.load_checkpoint(path, 'cpu')
+
+
+@pytest.mark.usefixtures('_safe_loading')
+def test_what_a_runner_does_to_a_loaded_checkpoint_does_not_reach_the_base_network(
+    tmp_path, checkpoint
+):
+    path = str(tmp_path / 'base.pth')
+    torch.save(checkpoint, path)
+    base = BaseNetwork.read(path)
+    with base.kept():
+        loaded = CheckpointLoader.load_checkpoint(path, 'cpu')
+        del loaded['meta']
+        loaded['state_dict'].clear()
+        again = CheckpointLoader.load_checkpoint(path, 'cpu')
+    assert again['meta']['iter'] == 7
+    assert set(again['state_dict']) == set(checkpoint['state_dict'])
+    assert base.hash == state_hash(checkpoint['state_dict'])

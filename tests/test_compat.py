@@ -1,3 +1,6 @@
+"""What is missing or broken is said in one clear error, before anything else fails."""
+
+import json
 import subprocess
 import sys
 
@@ -7,38 +10,141 @@ from mmengine.config import Config
 from helpers.tool_runner import ROOT
 from mmseg_abnn import compat
 
+# in a fresh interpreter: as long as something is missing or broken, the import of the package ends
+# with its error, and goes well afterwards
+UNUSABLE = """
+import json
+import sys
 
-def import_with(prelude):
-    """Import the package in a fresh interpreter after ``prelude``; return the completed process."""
-    code = f'import sys, types\n{prelude}\nimport mmseg_abnn'
-    return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-
-
-@pytest.mark.parametrize('module', ['torch', 'mmengine', 'mmcv', 'mmseg'])
-def test_a_missing_package_gives_one_clear_error(module):
-    result = import_with(f'sys.modules[{module!r}] = None')
-    last = result.stderr.strip().splitlines()
-    assert result.returncode != 0
-    assert any(line.startswith(f'ImportError: `{module}` cannot be imported') for line in last)
-    assert 'pip install "mmseg_abnn[onedl]"' in result.stderr
+sys.path.insert(0, sys.argv[1])
+errors = {}
 
 
-def test_an_unusable_package_gives_the_same_error():
-    broken = """
+def attempt(name):
+    try:
+        import mmseg_abnn
+    except ImportError as error:
+        errors[name] = str(error)
+    for module in [m for m in sys.modules if m.partition('.')[0] == 'mmseg_abnn']:
+        del sys.modules[module]
+
+
+def without(name):
+    before = sys.modules.pop(name, None)
+    sys.modules[name] = None
+    attempt(name)
+    del sys.modules[name]
+    if before is not None:
+        sys.modules[name] = before
+
+
 class Broken:
     def find_spec(self, name, path=None, target=None):
         if name == 'mmseg':
             raise AssertionError('MMCV==9 is used but incompatible')
-sys.meta_path.insert(0, Broken())"""
-    result = import_with(broken)
-    assert 'ImportError: `mmseg` cannot be imported: AssertionError: MMCV==9' in result.stderr
-    assert 'Install only one of them' in result.stderr
+
+
+without('torch')
+import torch
+
+try:
+    import torchvision
+except RuntimeError as error:
+    errors['torchvision'] = str(error)
+for name in ('mmengine', 'mmcv', 'mmseg'):
+    without(name)
+broken = Broken()
+sys.meta_path.insert(0, broken)
+attempt('broken mmseg')
+sys.meta_path.remove(broken)
+attempt('nothing')
+import torchvision
+
+print(json.dumps(errors))
+"""
+TORCHVISION = """
+import torch
+if {whole}:
+    library = torch.library.Library('torchvision', 'DEF')
+    library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+    library.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+@torch.library.register_fake('torchvision::nms')
+def nms(dets, scores, iou_threshold):
+    return scores
+@torch.library.register_fake('torchvision::qnms')
+def qnms(dets, scores, iou_threshold):
+    return scores
+"""
+
+
+def interpreted(code, *arguments):
+    """Run code in a fresh interpreter; return what it printed at last."""
+    command = [sys.executable, '-c', code, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()[-1] if result.stdout else ''
+
+
+@pytest.fixture(scope='module')
+def errors(tmp_path_factory):
+    """The errors of importing the package, by what was missing or broken.
+
+    There is a torchvision all the while that registers shapes for operators that a build for CUDA
+    cannot load without it.
+    """
+    folder = tmp_path_factory.mktemp('packages')
+    (folder / 'torchvision.py').write_text(TORCHVISION.format(whole=False))
+    return json.loads(interpreted(UNUSABLE, folder))
+
+
+@pytest.mark.parametrize('module', ['torch', 'mmengine', 'mmcv', 'mmseg'])
+def test_a_missing_package_gives_one_clear_error(errors, module):
+    assert errors[module].startswith(f'`{module}` cannot be imported')
+    assert 'pip install "mmseg_abnn[onedl]"' in errors[module]
+
+
+def test_an_unusable_package_gives_the_same_error(errors):
+    expected = '`mmseg` cannot be imported: AssertionError: MMCV==9'
+    assert errors['broken mmseg'].startswith(expected)
+    assert 'Install only one of them' in errors['broken mmseg']
+
+
+def test_torchvision_without_its_operators_can_be_imported(errors):
+    # not by itself; beside the package it can, else the process had failed
+    assert 'torchvision::nms' in errors['torchvision']
+    assert 'nothing' not in errors
+
+
+def test_a_whole_torchvision_stays_as_it_is(tmp_path):
+    (tmp_path / 'torchvision.py').write_text(TORCHVISION.format(whole=True))
+    interpreted(
+        'import sys; sys.path.insert(0, sys.argv[1]); import torchvision; import mmseg_abnn',
+        tmp_path,
+    )
+
+
+def test_another_defect_of_torchvision_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / 'torchvision.py').write_text("raise ImportError('no pillow')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition('.')[0] == 'torchvision']:
+        monkeypatch.delitem(sys.modules, name)
+    compat.check_stack()
+    with pytest.raises(ImportError, match='no pillow'):
+        import torchvision  # noqa: F401
 
 
 def test_two_distributions_at_once_are_reported(monkeypatch):
     monkeypatch.setattr(compat, '_installed', lambda name: name in ('onedl-mmcv', 'mmcv'))
     with pytest.raises(ImportError, match='`mmcv` is installed by onedl-mmcv and mmcv'):
         compat.check_stack()
+
+
+def test_what_classification_needs_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'mmpretrain', None)
+    monkeypatch.delitem(sys.modules, 'mmpretrain.models', raising=False)
+    with pytest.raises(ImportError, match=r'^`mmpretrain` cannot be imported') as info:
+        compat.check_classification()
+    assert 'pip install "mmseg_abnn[onedl,classification]"' in str(info.value)
 
 
 def test_configs_inherit_from_mmsegmentation(tmp_path):
@@ -90,47 +196,3 @@ def test_prepare_distributed_names_missing_variables(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(RuntimeError, match='needs the environment variables RANK, WORLD_SIZE'):
         compat.prepare_distributed(Config(dict()), 'pytorch')
-
-
-TORCHVISION = """
-import torch
-if {whole}:
-    library = torch.library.Library('torchvision', 'DEF')
-    library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    library.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-@torch.library.register_fake('torchvision::nms')
-def nms(dets, scores, iou_threshold):
-    return scores
-@torch.library.register_fake('torchvision::qnms')
-def qnms(dets, scores, iou_threshold):
-    return scores
-"""
-
-
-@pytest.mark.parametrize('whole', [True, False])
-def test_torchvision_without_its_operators_can_be_imported(tmp_path, whole):
-    # torchvision registers shapes for operators that a build for CUDA cannot load without it
-    (tmp_path / 'torchvision.py').write_text(TORCHVISION.format(whole=whole))
-    path = f'sys.path.insert(0, {str(tmp_path)!r})'
-    result = import_with(f'{path}\nimport torchvision' if whole else path)
-    assert result.returncode == 0, result.stderr
-    alone = subprocess.run(
-        [sys.executable, '-c', f'import sys; {path}; import torchvision'], capture_output=True
-    )
-    assert (alone.returncode == 0) == whole
-
-
-def test_another_defect_of_torchvision_is_left_alone(tmp_path):
-    (tmp_path / 'torchvision.py').write_text("raise ImportError('no pillow')")
-    path = f'sys.path.insert(0, {str(tmp_path)!r})'
-    assert import_with(path).returncode == 0
-
-
-def test_what_classification_needs_is_named():
-    code = (
-        "import sys; sys.modules['mmpretrain'] = None\n"
-        'from mmseg_abnn.compat import check_classification\ncheck_classification()'
-    )
-    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    assert 'ImportError: `mmpretrain` cannot be imported' in result.stderr
-    assert 'pip install "mmseg_abnn[onedl,classification]"' in result.stderr

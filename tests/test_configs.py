@@ -1,13 +1,17 @@
 """Every config of the repository: it is read, written down, built, and inherited from elsewhere."""
 
 import re
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS
 
+from helpers.sharing import made_once
 from helpers.tool_runner import ROOT
 from mini_streets import Settings, open_folder, write_images
 from mmseg_abnn import convert_to_abnn
@@ -40,10 +44,24 @@ def complete(path):
     return cfg
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    """The folder `data` with a prepared stand-in of each dataset."""
-    root = tmp_path_factory.mktemp('work')
+@cache
+def _read(config):
+    return complete(ROOT / config)
+
+
+def read(config):
+    """Return a config of the repository, which several tests look at."""
+    return deepcopy(_read(config))
+
+
+def build(cfg):
+    """Build a network of full size for its names and shapes, without room for its weights."""
+    with torch.device('meta'):
+        return MODELS.build({**cfg.model, 'pretrained': None})  # no download
+
+
+def write_stand_ins(root):
+    """Write the folder `data` with a prepared stand-in of each dataset."""
     for name in NUM_CLASSES:
         own = name == 'mini_streets'
         download = root / ('data' if own else 'download') / name
@@ -53,7 +71,11 @@ def data(tmp_path_factory):
             pass
         if not own:
             prepare(BENCHMARKS[name], [download], root / 'data' / name, partial=True)
-    return root
+
+
+@pytest.fixture
+def _beside_data(tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(made_once(tmp_path_factory, 'benchmark_stand_ins', write_stand_ins))
 
 
 def test_all_are_listed():
@@ -70,7 +92,7 @@ def test_all_are_listed():
         c for c in CONFIGS if c.startswith(folders) and 'mini_streets' not in c and 'paper' not in c
     }
     for config, model in listed.items():
-        cfg = complete(ROOT / config)
+        cfg = read(config)
         assert model['Name'] == Path(config).stem
         assert model['Metadata']['Iterations'] == cfg.train_cfg.max_iters
         assert model['Metadata']['Batch Size'] == NUM_GPUS * cfg.train_dataloader.batch_size
@@ -81,7 +103,7 @@ def test_all_are_listed():
 
 @pytest.mark.parametrize('config', CONFIGS)
 def test_reading_and_writing(config, tmp_path):
-    cfg = complete(ROOT / config)
+    cfg = read(config)
     cfg.dump(str(tmp_path / 'dumped.py'))
     again = complete(tmp_path / 'dumped.py')
     assert again.to_dict() == cfg.to_dict()
@@ -89,9 +111,8 @@ def test_reading_and_writing(config, tmp_path):
 
 @pytest.mark.parametrize('config', CONFIGS)
 def test_model(config):
-    cfg = complete(ROOT / config)
-    cfg.model.pretrained = None  # no download
-    model = MODELS.build(cfg.model)
+    cfg = read(config)
+    model = build(cfg)
     assert model.num_classes == NUM_CLASSES[data_name(config)]
     assert model.auxiliary_head.num_classes == model.num_classes
     sampling = not config.startswith('configs/deeplabv3plus')
@@ -108,18 +129,18 @@ def test_model(config):
 
 @pytest.mark.parametrize('config', CONFIGS)
 def test_every_method_sees_the_same_data(config):
-    cfg = complete(ROOT / config)
+    cfg = read(config)
     base = next(b for b in BASES if data_name(b) == data_name(config))
-    expected = complete(ROOT / base)
+    expected = read(base)
     for loop in ('train', 'val', 'test'):
         assert cfg[f'{loop}_dataloader'] == expected[f'{loop}_dataloader']
         assert cfg.get(f'{loop}_evaluator') == expected.get(f'{loop}_evaluator')
 
 
 @pytest.mark.parametrize('config', BASES)
-def test_datasets(config, data, monkeypatch):
-    monkeypatch.chdir(data)
-    cfg = complete(ROOT / config)
+@pytest.mark.usefixtures('_beside_data')
+def test_datasets(config):
+    cfg = read(config)
     name = data_name(config)
     train = DATASETS.build(cfg.train_dataloader.dataset)
     sample = train[0]
@@ -145,10 +166,10 @@ def test_datasets(config, data, monkeypatch):
 
 
 @pytest.mark.parametrize('config', BASES)
-def test_training_ignores_ood_pixels(config, data, monkeypatch):
+@pytest.mark.usefixtures('_beside_data')
+def test_training_ignores_ood_pixels(config):
     """Had the training images some, as those of other protocols do."""
-    monkeypatch.chdir(data)
-    cfg = complete(ROOT / config)
+    cfg = read(config)
     test = cfg.test_dataloader.dataset
     with_ood = test.datasets[1] if 'datasets' in test else test
     kept = DATASETS.build(with_ood)
@@ -162,22 +183,22 @@ def test_training_ignores_ood_pixels(config, data, monkeypatch):
         assert 254 not in item['data_samples'].gt_sem_seg.data
 
 
-def test_augmented_tests_see_images_of_the_same_size(data, monkeypatch):
-    monkeypatch.chdir(data)
-    cfg = complete(ROOT / 'configs/abnn/deeplabv3plus_muad.py')
+@pytest.mark.usefixtures('_beside_data')
+def test_augmented_tests_see_images_of_the_same_size():
+    cfg = read('configs/abnn/deeplabv3plus_muad.py')
     enable_tta(cfg)
     views = DATASETS.build(cfg.test_dataloader.dataset)[0]
     assert [tuple(image.shape) for image in views['inputs']] == [(3, 512, 1024)] * 2
     assert views['data_samples'][0].gt_sem_seg.shape == (64, 128)
 
 
-def test_another_protocol_as_the_documentation_shows_it(data, monkeypatch):
+@pytest.mark.usefixtures('_beside_data')
+def test_another_protocol_as_the_documentation_shows_it(tmp_path):
     (code,) = re.findall(r'```python\n(# my_muad.*?)```', DATASETS_PAGE, flags=re.DOTALL)
-    config = data / 'my_muad_challenge.py'
+    config = tmp_path / 'my_muad_challenge.py'
     config.write_text(code.replace("'configs/", f"'{ROOT}/configs/"))
-    monkeypatch.chdir(data)
     cfg = complete(config)
-    assert MODELS.build({**cfg.model, 'pretrained': None}).num_classes == 16
+    assert build(cfg).num_classes == 16
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         dataset = DATASETS.build(loader.dataset)
         assert len(dataset.metainfo['classes']) == 16
@@ -194,7 +215,7 @@ def dataset_splits(cfg):
 @pytest.mark.parametrize('config', [c for c in CONFIGS if 'paper' in c])
 def test_paper_variant(config):
     """Alpha = 1, every layer, a random weight for every class; else as in the other config."""
-    paper, ours = complete(ROOT / config), complete(ROOT / config.replace('_paper', ''))
+    paper, ours = read(config), read(config.replace('_paper', ''))
     for cfg in (paper, ours):
         cfg.custom_hooks[-1].pop('alpha')
         include = cfg.custom_hooks[-1].pop('include')

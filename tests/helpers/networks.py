@@ -62,6 +62,23 @@ _SEGMENTOR = dict(
     test_cfg=dict(mode='whole'),
 )
 
+# changes that leave of the segmentor a stem, one block and a head of one layer
+TINY = dict(
+    backbone=dict(
+        type='ResNetV1c',
+        depth=18,
+        base_channels=8,
+        stem_channels=8,
+        num_stages=1,
+        strides=(1,),
+        dilations=(1,),
+        out_indices=(0,),
+        norm_cfg=_NORM,
+    ),
+    decode_head=dict(_SEGMENTOR['auxiliary_head'], in_channels=8, in_index=0),
+    auxiliary_head=None,
+)
+
 
 class LayerNorm2d(nn.LayerNorm):
     """MMPretrain's layer of this name, written again: MMPretrain need not be installed."""

@@ -1,13 +1,17 @@
-"""A small training with MMEngine's Runner, on images that are made up; run as a script, too.
+"""Small trainings with MMEngine's Runner, on images that are made up; run as a script, too.
 
-    python small_runs.py OUT '{"alpha": 0.1, ...}'
+    python small_runs.py OUT '{"NAME": {"hook": {"alpha": 0.1}, ...}, ...}'
 
-under `torch.distributed.run` or alone; each process writes OUT/<rank>.pth.
+is one process of a distributed run that does several trainings in turn: each process writes what it
+saw to OUT/NAME/<rank>.pth.
 """
 
+import gc
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from unittest import mock
 
 import torch
 from mmengine.config import Config
@@ -78,20 +82,33 @@ class Observer(Hook):
         self.logged.append({key: float(value) for key, value in outputs.items()})
 
 
-def base_checkpoint(path):
-    """Write the checkpoint of a network that passes for trained."""
+def base_checkpoint(path, **network):
+    """Write the checkpoint of a network that passes for trained; see :func:`build_segmentor`."""
     init_default_scope('mmseg')
-    torch.save({'state_dict': build_segmentor().state_dict()}, path)
+    torch.save({'state_dict': build_segmentor(**network).state_dict()}, path)
     return str(path)
 
 
-def small_config(work_dir, load_from, batch_size=4, iterations=3, loss=None, hook=None, **changes):
-    """Return the config of a short fine-tuning."""
+def small_config(
+    work_dir,
+    load_from,
+    batch_size=4,
+    iterations=3,
+    loss=None,
+    hook=None,
+    network=None,
+    **changes,
+):
+    """Return the config of a short fine-tuning.
+
+    ``network`` is what :func:`base_checkpoint` was given; ``changes`` are of the whole config.
+    """
     loss = {'type': 'ABNNLoss', **(loss or {})}
-    model = segmentor_config(type='MCEncoderDecoder')
-    for head, factor in (('decode_head', 1.0), ('auxiliary_head', 0.4)):
-        model[head].loss_decode = dict(loss, loss_weight=factor)
-        model[head].dropout_ratio = 0.0
+    model = segmentor_config(**{**(network or {}), 'type': 'MCEncoderDecoder'})
+    for head, factor in ((model.decode_head, 1.0), (model.auxiliary_head, 0.4)):
+        if head is not None:
+            head.loss_decode = dict(loss, loss_weight=factor)
+            head.dropout_ratio = 0.0
     cfg = dict(
         default_scope='mmseg',
         model=model,
@@ -117,7 +134,7 @@ def small_config(work_dir, load_from, batch_size=4, iterations=3, loss=None, hoo
         env_cfg=dict(dist_cfg=dict(backend='gloo')),
         experiment_name=f'{work_dir}',
     )
-    cfg = Config(cfg)
+    cfg = Config(cfg, format_python_code=False)  # it takes longer than the training
     cfg.merge_from_dict(changes)
     return cfg
 
@@ -133,19 +150,11 @@ def train(cfg):
     return runner, observer
 
 
-def main():
-    out, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
-    launcher = settings.pop('launcher')
-    if settings.pop('allow_sync_bn', False):
-        # DistributedDataParallel refuses SyncBN on a CPU, where it cannot synchronize; with fixed
-        # statistics there is nothing to synchronize
-        DistributedDataParallel._passing_sync_batchnorm_handle = lambda self, module: None
-    cfg = small_config(out / 'run', **settings)
-    cfg.launcher = launcher
-    prepare_distributed(cfg, launcher)
+def facts(cfg):
+    """Train; return what became of it."""
     runner, observer = train(cfg)
     model = unwrapped(runner.model)
-    facts = dict(
+    return dict(
         state=model.state_dict(),
         trained=[n for n, p in model.named_parameters() if p.requires_grad],
         classes={type(layer).__name__ for layer in bayesian_layers(model).values()},
@@ -154,7 +163,27 @@ def main():
         with_gradient=observer.with_gradient,
         loss=[logged['loss'] for logged in observer.logged],
     )
-    torch.save(facts, out / f'{get_rank()}.pth')
+
+
+def allow_sync_bn():
+    """Let DistributedDataParallel take SyncBN on a CPU, which cannot synchronize it.
+
+    With fixed statistics there is nothing to synchronize.
+    """
+    name = '_passing_sync_batchnorm_handle'
+    return mock.patch.object(DistributedDataParallel, name, return_value=None)
+
+
+def main():
+    out, trainings = Path(sys.argv[1]), json.loads(sys.argv[2])
+    gc.freeze()  # each data set asks for a collection of garbage, which the imports are not
+    for name, settings in trainings.items():
+        sync_bn = settings.pop('sync_bn_on_cpu', False)
+        cfg = small_config(out / name / 'run', **settings)
+        cfg.launcher = 'pytorch'
+        prepare_distributed(cfg, cfg.launcher)
+        with allow_sync_bn() if sync_bn else nullcontext():
+            torch.save(facts(cfg), out / name / f'{get_rank()}.pth')
 
 
 if __name__ == '__main__':

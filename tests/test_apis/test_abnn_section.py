@@ -30,10 +30,11 @@ FAMILIES = {
     ),
     'segformer': (
         'segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py',
-        'decode_head=dict(num_classes=5)',
+        'decode_head=dict(num_classes=5, channels=8)',
     ),
 }
 DATA = """
+model['data_preprocessor'] = dict(size=(32, 32))  # which the images are padded to
 dataset = dict(_delete_=True, type='MadeUpScenes')
 train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, dataset=dataset)
 val_dataloader = val_cfg = val_evaluator = None
@@ -49,7 +50,7 @@ def load(path, **options):
             work_dir=str(path.parent / 'work'),
             launcher='none',
             local_rank=0,
-        )
+        ),
     )
 
 
@@ -193,6 +194,16 @@ def test_there_are_checkpoints_to_resume_from(checkpoint, expected):
     }
 
 
+def test_a_config_without_checkpoints_gets_some_unless_it_says_no():
+    cfg = segmentor(abnn=dict(max_iters=100))
+    expand_abnn_section(cfg)
+    expected = dict(type='CheckpointHook', by_epoch=False, interval=25, max_keep_ckpts=1)
+    assert cfg.default_hooks.checkpoint == expected
+    cfg = segmentor(default_hooks=dict(checkpoint=None))
+    expand_abnn_section(cfg)
+    assert cfg.default_hooks.checkpoint is None
+
+
 def test_heads_without_a_loss_have_the_default_of_their_class():
     cfg = segmentor()
     for head in (cfg.model.decode_head, cfg.model.auxiliary_head[0]):
@@ -283,7 +294,7 @@ def test_three_lines(tmp_path, family):
 @pytest.mark.parametrize(
     ('section', 'error', 'message'),
     [
-        (dict(alfa=0.1), ValueError, r"`abnn` may hold \['num_members',.*got \['alfa'\]"),
+        (dict(alfa=0.1), ValueError, r"`abnn` may hold \[.*'num_members',.*got \['alfa'\]"),
         (dict(num_samples=0), ValueError, '`abnn.num_samples` must be an int >= 1, got 0'),
         (dict(max_iters=1.5), ValueError, '`abnn.max_iters` must be an int >= 1, got 1.5'),
         (dict(alpha=-1.0), ValueError, '`alpha` must be .*-1'),

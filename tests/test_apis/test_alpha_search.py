@@ -12,6 +12,7 @@ from mmseg_abnn import convert_to_abnn
 from mmseg_abnn.apis.alpha_search import AlphaRow, measure_alphas, suggest_alpha
 from mmseg_abnn.evaluation.functional import expected_calibration_error
 from mmseg_abnn.models.member_bank import member_tensors
+from mmseg_abnn.models.prediction_settings import PredictionSettings
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_each_row_is_what_the_scale_alone_gives(batches, with_members):
         )
     # the model is as it was
     assert len(model.members) == (2 if with_members else 0)
-    assert model.num_samples == 2
+    assert model.prediction == PredictionSettings(num_samples=2, seed=3)
     assert {layer.alpha for layer in model.modules() if hasattr(layer, 'alpha')} == {0.7}
 
 

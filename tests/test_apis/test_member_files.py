@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import torch
@@ -45,6 +46,21 @@ def test_file_round_trip(tmp_path, model):
     with safe_open(path, framework='np') as file:  # readable without this package
         assert json.loads(file.metadata()['mmseg_abnn'])['alpha'] == 0.1
     assert [p.name for p in tmp_path.iterdir()] == ['member_0.safetensors']
+
+
+@pytest.mark.parametrize('umask', [0o022, 0o077, 0o002])
+def test_files_have_ordinary_permissions(tmp_path, model, umask):
+    convert_to_abnn(model)
+    tensors = member_tensors(model, model.state_dict())
+    base = BaseNetwork('base.pth', {'state_dict': model.state_dict()})
+    before = os.umask(umask)
+    try:
+        save_member(str(tmp_path / 'member_0.safetensors'), tensors, dict(base_hash=base.hash))
+        save_ensemble(str(tmp_path / 'abnn.pth'), base, [str(tmp_path / 'member_0.safetensors')])
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(['member_0.safetensors', 'abnn.pth'], 0o666 & ~umask)
 
 
 def test_hash_sees_every_bit_and_name(model):

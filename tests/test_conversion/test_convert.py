@@ -7,7 +7,7 @@ import torch
 from mmengine.model import ExponentialMovingAverage
 from torch import nn
 
-from helpers.networks import LayerNorm2d, build_segmentor, install_layer_norm_2d
+from helpers.networks import TINY, LayerNorm2d, build_segmentor, install_layer_norm_2d
 from mmseg_abnn import Draw, convert_to_abnn, hold_draw, revert_abnn
 from mmseg_abnn.models.layers import BayesBatchNorm2d, BayesLayerNorm2d, bayesian_layers
 
@@ -245,7 +245,7 @@ def test_layer_norm_2d_of_mmpretrain(monkeypatch):
 
 
 def test_a_compiled_model_is_converted_inside(images):
-    model = build_segmentor()
+    model = build_segmentor(**TINY)  # the compiler follows every layer
     compiled = torch.compile(model, backend='eager')
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.sharing import made_once
 from mini_streets import Settings, open_folder, write_images
 
 COUNTS = {'train': 3, 'val': 1, 'test_id': 2, 'test_ood': 3}
@@ -16,11 +17,13 @@ SIZE = (64, 128)
 @pytest.fixture(scope='session')
 def rendered(tmp_path_factory) -> Path:
     """A folder with a few rendered images of every split."""
-    root = tmp_path_factory.mktemp('data') / 'mini_streets'
-    settings = Settings(seed=3, size=SIZE, counts=COUNTS)
-    for _ in write_images(root, settings, open_folder(root, settings), workers=1):
-        pass
-    return root
+
+    def write(root):
+        settings = Settings(seed=3, size=SIZE, counts=COUNTS)
+        for _ in write_images(root, settings, open_folder(root, settings), workers=1):
+            pass
+
+    return made_once(tmp_path_factory, 'streets_of_datasets', write)
 
 
 @pytest.fixture

@@ -2,47 +2,103 @@
 
 import json
 import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from helpers.small_runs import base_checkpoint
-from helpers.tool_runner import run, succeeded
+from helpers.sharing import made_once
+from helpers.small_runs import base_checkpoint, facts, small_config
 
 TESTS = Path(__file__).resolve().parents[1]
 PARTS = ('backbone', 'decode_head', 'auxiliary_head')
-PORTS = iter(range(29700, 29790))
+WITHOUT_NOISE = dict(hook=dict(alpha=0.0))
+NOISY = {
+    'noise': dict(hook=dict(alpha=0.3)),
+    'noise and seeds of their own': {
+        'hook': dict(alpha=0.3),
+        'randomness.diff_rank_seed': True,
+    },
+}
+SYNCHRONIZED = {
+    name: dict(iterations=1, sync_bn_on_cpu=True, **changes)
+    for name, changes in {
+        'converted by the Runner': {'sync_bn': 'torch'},
+        'in the config': {f'model.{part}.norm_cfg.type': 'SyncBN' for part in PARTS},
+        'Bayesian in the config': {f'model.{part}.norm_cfg.type': 'BayesSyncBN' for part in PARTS},
+        'Bayesian, then converted by the Runner': {
+            'sync_bn': 'torch',
+            **{f'model.{part}.norm_cfg.type': 'BayesBN' for part in PARTS},
+        },
+    }.items()
+}
 
 
-def train(tmp_path, processes, **settings):
-    """Run the script; return what each process saw."""
-    tmp_path.mkdir()
-    command = [sys.executable]
-    if processes > 1:
-        command += ['-m', 'torch.distributed.run', f'--nproc_per_node={processes}']
-        command += [f'--master_port={next(PORTS)}']
-    settings['launcher'] = 'pytorch' if processes > 1 else 'none'
-    settings['batch_size'] = 4 // processes
-    command += [TESTS / 'helpers/small_runs.py', tmp_path, json.dumps(settings)]
-    path = f'{TESTS}{os.pathsep}{TESTS.parent}'
-    succeeded(run(command, OMP_NUM_THREADS='1', PYTHONPATH=path))
-    return [torch.load(tmp_path / f'{rank}.pth', weights_only=False) for rank in range(processes)]
+def free_port():
+    with socket.socket() as found:
+        found.bind(('127.0.0.1', 0))
+        return found.getsockname()[1]
+
+
+def launch(folder):
+    """Do all trainings by two processes, one after the other."""
+    base = base_checkpoint(folder / 'base.pth')
+    trainings = {
+        name: dict(settings, load_from=base, batch_size=2)
+        for name, settings in {'no noise': WITHOUT_NOISE, **NOISY, **SYNCHRONIZED}.items()
+    }
+    command = [sys.executable, TESTS / 'helpers/small_runs.py', folder, json.dumps(trainings)]
+    shared = {
+        **os.environ,
+        'PYTHONPATH': f'{TESTS}{os.pathsep}{TESTS.parent}',
+        'CUDA_VISIBLE_DEVICES': '',
+        'OMP_NUM_THREADS': '1',
+        'MASTER_ADDR': '127.0.0.1',
+        'MASTER_PORT': str(free_port()),
+        'WORLD_SIZE': '2',
+    }
+    logs = [folder / f'{rank}.log' for rank in range(2)]
+    processes = []
+    try:
+        for rank, log in enumerate(logs):
+            environment = {**shared, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}
+            with log.open('w') as output:
+                processes.append(
+                    subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+                )
+        codes = [process.wait(timeout=600) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()  # what has ended is left alone
+    assert codes == [0, 0], '\n'.join(log.read_text()[-3000:] for log in logs)
 
 
 @pytest.fixture(scope='module')
-def base(tmp_path_factory):
-    return base_checkpoint(tmp_path_factory.mktemp('base') / 'base.pth')
+def folder(tmp_path_factory):
+    return made_once(tmp_path_factory, 'two_processes', launch)
 
 
-def test_without_noise_two_processes_equal_one(tmp_path, base):
-    settings = dict(load_from=base, hook=dict(alpha=0.0))
-    (single,) = train(tmp_path / 'one', 1, **settings)
-    first, second = train(tmp_path / 'two', 2, **settings)
+@pytest.fixture(scope='module')
+def start(folder):
+    return torch.load(folder / 'base.pth', weights_only=True)['state_dict']
+
+
+@pytest.fixture
+def seen(folder):
+    """Return what each process saw in a training."""
+    return lambda name: [
+        torch.load(folder / name / f'{rank}.pth', weights_only=False) for rank in range(2)
+    ]
+
+
+def test_without_noise_two_processes_equal_one(tmp_path, folder, start, seen):
+    single = facts(small_config(tmp_path, str(folder / 'base.pth'), **WITHOUT_NOISE))
+    first, second = seen('no noise')
     assert first['trained'] == single['trained']
     moved = 0
-    start = torch.load(base, weights_only=True)['state_dict']
     for name, value in single['state'].items():
         torch.testing.assert_close(first['state'][name], value, rtol=1e-4, atol=1e-5)
         assert torch.equal(first['state'][name], second['state'][name]), name
@@ -52,9 +108,9 @@ def test_without_noise_two_processes_equal_one(tmp_path, base):
     assert both == pytest.approx(single['loss'], rel=1e-4)
 
 
-@pytest.mark.parametrize('changes', [{}, {'randomness.diff_rank_seed': True}])
-def test_ranks_draw_their_own_noise_and_share_eta_and_parameters(tmp_path, base, changes):
-    first, second = train(tmp_path / 'two', 2, load_from=base, hook=dict(alpha=0.3), **changes)
+@pytest.mark.parametrize('name', NOISY)
+def test_ranks_draw_their_own_noise_and_share_eta_and_parameters(seen, name):
+    first, second = seen(name)
     assert all(not torch.equal(a, b) for a, b in zip(first['noise'], second['noise'], strict=True))
     assert not torch.equal(first['noise'][0], first['noise'][1])
     assert torch.equal(first['eta'], second['eta'])
@@ -65,20 +121,10 @@ def test_ranks_draw_their_own_noise_and_share_eta_and_parameters(tmp_path, base,
     assert first['with_gradient'] == second['with_gradient'] == [first['trained']] * 3
 
 
-@pytest.mark.parametrize(
-    'changes',
-    [
-        {'sync_bn': 'torch'},
-        {f'model.{part}.norm_cfg.type': 'SyncBN' for part in PARTS},
-        {f'model.{part}.norm_cfg.type': 'BayesSyncBN' for part in PARTS},
-        {'sync_bn': 'torch', **{f'model.{part}.norm_cfg.type': 'BayesBN' for part in PARTS}},
-    ],
-)
-def test_synchronized_batch_norm_becomes_bayesian(tmp_path, base, changes):
-    settings = dict(load_from=base, iterations=1, allow_sync_bn=True, **changes)
-    first, second = train(tmp_path / 'two', 2, **settings)
+@pytest.mark.parametrize('name', SYNCHRONIZED)
+def test_synchronized_batch_norm_becomes_bayesian(start, seen, name):
+    first, second = seen(name)
     assert first['classes'] == {'BayesSyncBatchNorm'}
-    start = torch.load(base, weights_only=True)['state_dict']
     name = 'backbone.stem.1.weight'
     assert not torch.equal(first['state'][name], start[name])
     assert torch.equal(first['state'][name], second['state'][name])

@@ -16,10 +16,11 @@ class Family:
 
     config: str
     overrides: dict[str, Any] = field(default_factory=dict)
-    size: int = 64
+    size: int = 32
 
 
 _VIT_OF_4 = {'backbone.num_layers': 4, 'backbone.out_indices': (0, 1, 2, 3)}
+_BEIT_OF_4 = {'backbone.img_size': (32, 32), 'decode_head.channels': 64, **_VIT_OF_4}
 _STABLE_DIFFUSION = 'backbone.diffusion_cfg.params'
 
 FAMILIES = {
@@ -27,11 +28,11 @@ FAMILIES = {
     'apcnet': Family('apcnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
     'beit': Family(
         'beit-base_upernet_8xb2-160k_ade20k-640x640.py',
-        {'backbone.img_size': (64, 64), **_VIT_OF_4},
+        _BEIT_OF_4,
     ),
     'bisenetv1': Family('bisenetv1_r18-d32_4xb4-160k_cityscapes-1024x1024.py'),
     'bisenetv2': Family('bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py'),
-    'ccnet': Family('ccnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
+    'ccnet': Family('ccnet_r50-d8_4xb2-40k_cityscapes-512x1024.py', size=64),
     'cgnet': Family('cgnet_fcn_4xb4-60k_cityscapes-680x680.py'),
     'convnext': Family('convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py'),
     'danet': Family('danet_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
@@ -55,19 +56,19 @@ FAMILIES = {
     'knet': Family('knet-s3_r50-d8_fcn_8xb2-adamw-80k_ade20k-512x512.py'),
     'mae': Family(
         'mae-base_upernet_8xb2-amp-160k_ade20k-512x512.py',
-        {'backbone.img_size': (64, 64), **_VIT_OF_4},
+        _BEIT_OF_4,
     ),
-    'mask2former': Family('mask2former_r50_8xb2-90k_cityscapes-512x1024.py'),
-    'maskformer': Family('maskformer_r50-d32_8xb2-160k_ade20k-512x512.py'),
+    'mask2former': Family('mask2former_r50_8xb2-90k_cityscapes-512x1024.py', size=64),
+    'maskformer': Family('maskformer_r50-d32_8xb2-160k_ade20k-512x512.py', size=64),
     'mobilenet_v2': Family('mobilenet-v2-d8_fcn_4xb2-80k_cityscapes-512x1024.py'),
     # its head pools windows of 49 x 49 at an eighth of the image's size
     'mobilenet_v3': Family('mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024.py', size=400),
     'nonlocal_net': Family('nonlocal_r50-d8_4xb2-40k_cityscapes-512x1024.py'),
     'ocrnet': Family('ocrnet_hr18s_4xb2-40k_cityscapes-512x1024.py'),
     'pidnet': Family('pidnet-s_2xb6-120k_1024x1024-cityscapes.py'),
-    'point_rend': Family('pointrend_r50_4xb2-80k_cityscapes-512x1024.py'),
+    'point_rend': Family('pointrend_r50_4xb2-80k_cityscapes-512x1024.py', size=64),
     'poolformer': Family('fpn_poolformer_s12_8xb4-40k_ade20k-512x512.py'),
-    'psanet': Family('psanet_r50-d8_4xb4-80k_ade20k-512x512.py'),
+    'psanet': Family('psanet_r50-d8_4xb4-80k_ade20k-512x512.py', size=64),
     'pspnet': Family('pspnet_r18-d8_4xb2-80k_cityscapes-512x1024.py'),
     'resnest': Family(
         'resnest_s101-d8_fcn_4xb2-80k_cityscapes-512x1024.py', {'backbone.depth': 50}
@@ -80,6 +81,7 @@ FAMILIES = {
             # else it computes the embeddings of the class names once, with whatever draw is held
             'text_encoder.cache_feature': False,
         },
+        size=64,
     ),
     'segformer': Family('segformer_mit-b0_8xb2-160k_ade20k-512x512.py'),
     'segmenter': Family('segmenter_vit-t_mask_8xb1-160k_ade20k-512x512.py'),
@@ -102,6 +104,7 @@ FAMILIES = {
             f'{_STABLE_DIFFUSION}.unet_config.params.model_channels': 32,
             'decode_head.in_channels': [32, 64, 128, 128],
         },
+        size=64,
     ),
 }
 

@@ -13,6 +13,8 @@ from mmpretrain.registry import DATASETS
 
 from mmseg_abnn.datasets.classification import DigitsDataset
 
+pytestmark = pytest.mark.mmpretrain
+
 BUNDLED = load_digits()
 IN_SPLITS = ('train', 'val', 'test')
 # sums of gray levels, and of those of the first images times their places

@@ -13,6 +13,8 @@ from mmpretrain.registry import DATASETS
 from helpers.classification_standins import write_dtd
 from mmseg_abnn.datasets.classification import DTDDataset
 
+pytestmark = pytest.mark.mmpretrain
+
 CLASSES = ('zigzagged', 'banded', 'polka-dotted')
 
 

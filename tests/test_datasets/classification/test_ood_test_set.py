@@ -17,6 +17,8 @@ from mmseg_abnn.datasets.classification import (
     UnlabeledSample,
 )
 
+pytestmark = pytest.mark.mmpretrain
+
 PACK = [dict(type='PackInputs')]
 
 

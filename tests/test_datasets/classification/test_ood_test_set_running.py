@@ -10,6 +10,8 @@ from mmpretrain.models import ClsDataPreprocessor
 
 from mmseg_abnn.datasets.classification import OODTestSet
 
+pytestmark = pytest.mark.mmpretrain
+
 
 def loader_config(dataset, workers):
     return dict(

@@ -17,6 +17,8 @@ from helpers.classification_standins import (
     write_imagenet,
 )
 
+pytestmark = pytest.mark.mmpretrain
+
 
 @pytest.mark.parametrize(
     ('kind', 'write', 'files', 'key'),

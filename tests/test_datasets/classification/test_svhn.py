@@ -10,6 +10,8 @@ from mmpretrain.registry import DATASETS
 from helpers.classification_standins import colors, write_svhn
 from mmseg_abnn.datasets.classification import SVHNDataset
 
+pytestmark = pytest.mark.mmpretrain
+
 
 @pytest.mark.parametrize('serialize', [True, False])
 def test_images_and_labels(tmp_path, serialize):

@@ -182,6 +182,7 @@ def test_rounding_of_a_mean_is_no_error(samples):
     assert result['ECE'] in (0, 100)
 
 
+@pytest.mark.mmpretrain
 def test_samples_of_mmpretrain(samples):
     pytest.importorskip('mmpretrain', reason='MMPretrain is not installed')
     from mmpretrain.registry import METRICS

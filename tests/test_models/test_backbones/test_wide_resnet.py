@@ -10,6 +10,8 @@ from mmpretrain.registry import MODELS
 
 from mmseg_abnn.models.backbones import WideResNet, WideResNet28x10
 
+pytestmark = pytest.mark.mmpretrain
+
 WIDTHS = (16, 32, 64)
 NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)
 

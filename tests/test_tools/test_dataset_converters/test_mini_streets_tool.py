@@ -1,32 +1,45 @@
 """tools/dataset_converters/mini_streets.py as a user runs it."""
 
 import json
-import subprocess
+import runpy
+import shutil
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.tool_runner import ROOT
+from helpers.sharing import made_once
+from helpers.tool_runner import ROOT, run, succeeded
 
 TOOL = ROOT / 'tools' / 'dataset_converters' / 'mini_streets.py'
 SMALL = ['--size', '64', '128', '--train', '2', '--val', '1', '--test-id', '1', '--test-ood', '1']
 
 
-def run(folder, *arguments):
-    command = [sys.executable, str(TOOL), *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def write(folder):
+    """Let the tool write to a folder that is given relative to the working directory."""
+    command = [TOOL, 'data/streets', *SMALL, '--seed', 4, '--workers', 2]
+    result = succeeded(run([sys.executable, *command], cwd=folder))
+    assert 'wrote 5 images to data/streets' in result.stdout
 
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """A folder that the tool wrote, given relative to the working directory."""
-    folder = tmp_path_factory.mktemp('work')
-    result = run(folder, 'data/streets', *SMALL, '--seed', 4, '--workers', 2)
-    assert result.returncode == 0, result.stderr
-    assert 'wrote 5 images to data/streets' in result.stdout
-    return folder
+    return made_once(tmp_path_factory, 'streets_of_the_tool', write)
+
+
+@pytest.fixture
+def main(monkeypatch, tmp_path):
+    """The tool's main function in this process, called with arguments."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *arguments])
+        with pytest.raises(SystemExit) as info:
+            runpy.run_path(str(TOOL), run_name='__main__')
+        return info.value.code
+
+    return call
 
 
 def test_writes_the_asked_files(written):
@@ -51,47 +64,32 @@ def test_writes_the_asked_files(written):
         assert image.size == (128, 64)
 
 
-def test_interrupted_run_is_completed_and_a_complete_one_left_alone(written):
-    root = written / 'data/streets'
+def test_interrupted_run_is_completed_and_a_complete_one_left_alone(
+    written, main, capsys, tmp_path
+):
+    root = shutil.copytree(written / 'data/streets', tmp_path / 'data/streets')
     lost = root / 'train/leftLabel/000001_leftLabel.png'
     before = lost.read_bytes()
     lost.unlink()
 
-    again = run(written, 'data/streets', *SMALL, '--seed', 4, '--workers', 1)
-    assert again.returncode == 0
-    assert 'wrote 1 images' in again.stdout
+    assert main('data/streets', *SMALL, '--seed', '4', '--workers', '1') == 0
+    assert 'wrote 1 images' in capsys.readouterr().out
     assert lost.read_bytes() == before
 
     times = {path: path.stat().st_mtime_ns for path in root.rglob('*.png')}
-    complete = run(written, 'data/streets', *SMALL, '--seed', 4)
-    assert complete.returncode == 0
-    assert 'already there' in complete.stdout
+    assert main('data/streets', *SMALL, '--seed', '4') == 0
+    assert 'already there' in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in root.rglob('*.png')} == times
 
 
-def test_refuses_other_settings(written):
-    result = run(written, 'data/streets', *SMALL, '--seed', 5)
-    assert result.returncode == 2
-    assert 'data/streets holds images of other settings' in result.stderr
-    assert "'seed': 4" in result.stderr
-    assert "'seed': 5" in result.stderr
-    assert 'Traceback' not in result.stderr
-
-
-@pytest.fixture
-def main(monkeypatch, tmp_path):
-    """The tool's main function in this process, called with arguments."""
-    import runpy
-
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *arguments])
-        with pytest.raises(SystemExit) as info:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return info.value.code
-
-    return call
+def test_refuses_other_settings(written, main, monkeypatch, capsys):
+    monkeypatch.chdir(written)
+    assert main('data/streets', *SMALL, '--seed', '5') == 2
+    error = capsys.readouterr().err
+    assert 'data/streets holds images of other settings' in error
+    assert "'seed': 4" in error
+    assert "'seed': 5" in error
+    assert 'Traceback' not in error
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Rendered scenes in the formats of the benchmarks, against the same scenes in MiniStreets' own."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.sharing import made_once
 from mini_streets import Settings, open_folder, write_images
 from mmseg_abnn.datasets import MUADDataset, StreetHazardsDataset
 
@@ -19,20 +21,14 @@ BDD = dict(zip(RENDERED, (2, 3, 4, 7, 9, 10, 12, 13, 15, 18, 19, 1), strict=True
 @pytest.fixture(scope='module')
 def write(tmp_path_factory):
     """Render once for each format."""
-    roots = {}
 
-    def written(name):
-        if name not in roots:
-            roots[name] = tmp_path_factory.mktemp(name) / 'data'
-            settings = Settings(seed=5, size=(64, 128), counts=COUNTS, format=name)
-            for _ in write_images(
-                roots[name], settings, open_folder(roots[name], settings), workers=1
-            ):
-                pass
-            assert open_folder(roots[name], settings) == []
-        return roots[name]
+    def render(name, root):
+        settings = Settings(seed=5, size=(64, 128), counts=COUNTS, format=name)
+        for _ in write_images(root, settings, open_folder(root, settings), workers=1):
+            pass
+        assert open_folder(root, settings) == []
 
-    return written
+    return lambda name: made_once(tmp_path_factory, f'rendered_{name}', partial(render, name))
 
 
 def pixels(path):

@@ -1,40 +1,16 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from mmengine.structures import PixelData
-from mmseg.models.segmentors import SegTTAModel
-from mmseg.structures import SegDataSample
 
+from helpers.monte_carlo import build, perturbed, predict, samples
 from helpers.networks import NUM_CLASSES, build_segmentor
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.models.layers import Draw, bayesian_layers, hold_draw
-from mmseg_abnn.models.member_bank import MemberBank, applied, member_tensors
-from mmseg_abnn.models.segmentors import MCSegTTAModel, monte_carlo
-
-
-def build(alpha=0.2, test_cfg=None):
-    model = build_segmentor(type='MCEncoderDecoder', test_cfg=test_cfg or dict(mode='whole'))
-    convert_to_abnn(model, alpha=alpha)
-    return model
-
-
-def perturbed(model, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return {
-        n: t + 0.3 * torch.randn(t.shape, generator=generator)
-        for n, t in member_tensors(model, model.state_dict()).items()
-    }
-
-
-def samples(count, ori_shape, **meta):
-    meta = dict(ori_shape=ori_shape, img_shape=(32, 48), pad_shape=(32, 48), **meta)
-    return [SegDataSample(metainfo=meta) for _ in range(count)]
-
-
-def predict(model, x, data_samples=None):
-    with torch.no_grad():
-        return model.predict(x, data_samples)
+from mmseg_abnn.models.member_bank import MemberBank, applied
+from mmseg_abnn.models.segmentors import mc_encoder_decoder
 
 
 @pytest.fixture
@@ -117,7 +93,7 @@ def test_one_seed_gives_one_result_and_another_seed_another(x):
     first = [s.seg_logits.data for s in predict(model, x)]
     again = [s.seg_logits.data for s in predict(model, x)]
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    model.noise_seed = 1
+    model.prediction = replace(model.prediction, seed=1)
     other = [s.seg_logits.data for s in predict(model, x)]
     assert not torch.allclose(first[0], other[0])
 
@@ -191,19 +167,6 @@ def test_a_member_of_another_network_is_rejected():
     tensors = {'backbone.stem.1.weight': torch.ones(3), 'elsewhere': torch.ones(1)}
     with pytest.raises(ValueError, match='member 0 does not fit MCEncoderDecoder: 2 of 2 tensors'):
         model.set_members([tensors])
-
-
-@pytest.mark.parametrize(
-    ('setting', 'message'),
-    [
-        (dict(num_samples=0), '`test_cfg.num_samples` must be an int >= 1, got 0'),
-        (dict(num_samples=2.5), '`test_cfg.num_samples` must be an int >= 1, got 2.5'),
-        (dict(seed=-1), '`test_cfg.seed` must be an int >= 0, got -1'),
-    ],
-)
-def test_bad_settings(setting, message):
-    with pytest.raises(ValueError, match=message):
-        build_segmentor(type='MCEncoderDecoder', test_cfg=dict(mode='whole', **setting))
 
 
 def test_a_window_that_covers_the_image_gives_the_whole_images_prediction(x):
@@ -297,55 +260,6 @@ def test_a_failure_while_predicting_leaves_no_noise_behind(x):
     assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
 
 
-def test_test_time_augmentation_is_the_mean_over_the_views(x):
-    model = build(test_cfg=dict(mode='whole', num_samples=2))
-    tta = MCSegTTAModel(model)
-    views, draws = [], []
-    for flip in (False, True):
-        data = samples(1, (32, 48), flip=flip, flip_direction='horizontal', img_path='a.png')
-        image = x[:1].flip(-1) if flip else x[:1]
-        views.append(predict(model, image, data)[0])
-        for index in range(2):
-            with torch.no_grad(), hold_draw(model, Draw(0, 0, index)):
-                logits = model.encode_decode(image, [dict(img_shape=(32, 48))])[0]
-            draws.append(logits.flip(-1) if flip else logits)
-    (merged,) = tta.merge_preds([copy.deepcopy(views)])
-    p = sum(view.seg_logits.data.softmax(0) for view in views) / 2
-    torch.testing.assert_close(merged.seg_logits.data.softmax(0), p)
-    assert torch.equal(merged.pred_sem_seg.data[0], p.argmax(0))
-    expected = sum(view.uncertainty.expected_entropy for view in views) / 2
-    torch.testing.assert_close(merged.uncertainty.expected_entropy, expected)
-    labels = torch.stack(draws).argmax(dim=1)
-    agreeing = (labels == labels.mode(dim=0).values).float().mean(dim=0)
-    torch.testing.assert_close(merged.uncertainty.variation_ratio[0], 1 - agreeing)
-    max_logit = -torch.stack(draws).amax(dim=1).mean(dim=0)
-    torch.testing.assert_close(merged.uncertainty.max_logit[0], max_logit)
-    assert 'votes' not in merged
-    assert not torch.allclose(views[0].seg_logits.data, views[1].seg_logits.data)
-
-
-def test_augmented_labels_of_the_network_itself(x):
-    """They are those that MMSegmentation's own augmentation gives the network."""
-    networks = {
-        'drawn': build(alpha=0.8, test_cfg=dict(mode='whole', num_samples=2)),
-        'kept': build(alpha=0.8, test_cfg=dict(mode='whole', num_samples=2, labels_from='base')),
-        'plain': build_segmentor(),
-    }
-    merged = {}
-    for name, network in networks.items():
-        tta = (SegTTAModel if name == 'plain' else MCSegTTAModel)(network)
-        views = []
-        for flip in (False, True):
-            data = samples(1, (64, 96), flip=flip, flip_direction='horizontal', img_path='a.png')
-            views.append(predict(network, x[:1].flip(-1) if flip else x[:1], data)[0])
-        (merged[name],) = tta.merge_preds([views])
-    labels = {name: sample.pred_sem_seg.data.squeeze(0) for name, sample in merged.items()}
-    assert torch.equal(labels['kept'], labels['plain'])
-    assert not torch.equal(labels['kept'], labels['drawn'])
-    assert torch.equal(merged['kept'].seg_logits.data, merged['drawn'].seg_logits.data)
-    assert set(merged['kept'].keys()) == set(merged['drawn'].keys())
-
-
 def test_full_members_predict_with_one_network(x):
     # trainable='all': three networks of their own, as in a deep ensemble
     model = build(test_cfg=dict(mode='whole', num_samples=1))
@@ -392,21 +306,9 @@ def test_cascades_sample_too(x):
     assert noisy[0].uncertainty.mutual_information.max() > 0
 
 
-def test_augmented_sigmoid_segmentors_are_merged_as_before():
-    head = dict(type='FCNHead', in_channels=64, in_index=3, channels=8, num_convs=1)
-    head.update(num_classes=2, out_channels=1, threshold=0.3, concat_input=False)
-    head['loss_decode'] = dict(type='CrossEntropyLoss', use_sigmoid=True)
-    model = build_segmentor(decode_head=head, auxiliary_head=None)
-    views = []
-    for shift in (-2.0, 3.0):
-        (view,) = samples(1, (4, 4), img_path='a.png')
-        view.seg_logits = PixelData(data=torch.full((1, 4, 4), shift))
-        views.append(view)
-    (merged,) = MCSegTTAModel(model).merge_preds([views])
-    assert merged.pred_sem_seg.data.float().mean() == 1  # mean probability 0.54 > 0.3
-
-
 def test_heads_without_logits_are_refused(monkeypatch):
-    monkeypatch.setattr(monte_carlo, '_NO_LOGITS', ('FCNHead',))  # MaskFormer needs MMDetection
+    monkeypatch.setattr(
+        mc_encoder_decoder, '_NO_LOGITS', ('FCNHead',)
+    )  # MaskFormer needs MMDetection
     with pytest.raises(ValueError, match='but FCNHead returns no logits'):
         build()

@@ -17,15 +17,21 @@ def another(state, seed):
     }
 
 
-def test_it_is_the_mean_of_the_networks(tmp_path):
+@pytest.mark.parametrize('converted', [True, False])
+def test_it_is_the_mean_of_the_networks(tmp_path, converted):
     first = build_segmentor()
     states = [first.state_dict(), *(another(first.state_dict(), seed) for seed in range(2))]
     path = str(tmp_path / 'ensemble.pth')
     save_networks(path, {f'{i}.pth': state for i, state in enumerate(states)})
 
     checkpoint = read_checkpoint(path)
-    model = build_segmentor(type='MCEncoderDecoder', test_cfg=dict(mode='whole', num_samples=1))
-    convert_to_abnn(model, alpha=0.0)
+    if converted:
+        test_cfg = dict(mode='whole', num_samples=1)
+        model = build_segmentor(type='MCEncoderDecoder', test_cfg=test_cfg)
+        convert_to_abnn(model, alpha=0.0)
+    else:
+        test_cfg = dict(mode='whole', draws='none')
+        model = build_segmentor(type='MCEncoderDecoder', test_cfg=test_cfg)
     model.load_state_dict(checkpoint['state_dict'])
     model.set_members(checkpoint['members'])
     x = torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))

@@ -20,6 +20,8 @@ from mmseg_abnn.datasets.classification import UnlabeledSample
 from mmseg_abnn.models.layers import Draw, hold_draw
 from mmseg_abnn.models.member_bank import member_tensors
 
+pytestmark = pytest.mark.mmpretrain
+
 NUM_CLASSES = 5
 
 

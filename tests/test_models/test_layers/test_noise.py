@@ -4,7 +4,14 @@ from torch import nn
 
 from helpers.networks import build_segmentor
 from mmseg_abnn.conversion import convert_to_abnn
-from mmseg_abnn.models.layers import Draw, DrawMemory, bayesian_layers, hold_draw, noise_off
+from mmseg_abnn.models.layers import (
+    Draw,
+    DrawMemory,
+    bayesian_layers,
+    hold_alpha,
+    hold_draw,
+    noise_off,
+)
 
 
 @pytest.fixture
@@ -134,4 +141,49 @@ def test_a_pass_in_lower_precision_does_not_round_a_draw(model, x):
         with hold_draw(model, Draw(0), memory), torch.autocast('cpu', dtype=torch.bfloat16):
             model(x)
         with hold_draw(model, Draw(0), memory):
+            assert torch.equal(model(x), expected)
+
+
+def alphas(model):
+    return {name: layer.alpha for name, layer in bayesian_layers(model).items()}
+
+
+def test_another_alpha_for_a_while(model, x):
+    before = alphas(model)
+    names = list(before)
+    with hold_alpha(model, 0.5):
+        assert alphas(model) == dict.fromkeys(names, 0.5)
+        held = run(model, x, 0)
+    assert alphas(model) == before
+    other = build_segmentor()
+    convert_to_abnn(other, alpha=0.5)
+    assert torch.equal(run(other, x, 0), held)
+
+
+def test_alphas_by_name_for_a_while(model, x):
+    names = list(alphas(model))
+    chosen = {names[0]: 0.3, names[4]: 0.7}
+    with hold_alpha(model, chosen):
+        # layers that are not named have no noise
+        assert alphas(model) == {**dict.fromkeys(names, 0.0), **chosen}
+        held = run(model, x, 0)
+    other = build_segmentor()
+    convert_to_abnn(other, alpha={**chosen, '*': 0.0})
+    assert torch.equal(run(other, x, 0), held)
+
+
+@pytest.mark.parametrize('alpha', [0.5, {'backbone.stem.1': 0.5}])
+def test_alpha_is_what_it_was_after_an_error(model, alpha):
+    convert_to_abnn(model, alpha={'backbone.*': 0.1, '*': 0.2})
+    before = alphas(model)
+    with pytest.raises(ZeroDivisionError), hold_alpha(model, alpha):
+        raise ZeroDivisionError
+    assert alphas(model) == before
+
+
+def test_a_network_without_bayesian_layers_has_no_alpha(x):
+    model = build_segmentor()
+    with torch.no_grad():
+        expected = model(x)
+        with hold_alpha(model, 0.5):
             assert torch.equal(model(x), expected)

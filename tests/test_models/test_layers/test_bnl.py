@@ -7,7 +7,7 @@ from torch import nn
 
 from helpers.networks import LayerNorm2d, install_layer_norm_2d
 from mmseg_abnn.compat import batch_norm_xd
-from mmseg_abnn.conversion import convert_to_abnn
+from mmseg_abnn.conversion import convert_to_abnn, revert_abnn
 from mmseg_abnn.models import layers
 from mmseg_abnn.models.layers import Draw, hold_draw
 
@@ -118,11 +118,19 @@ def test_conversion_and_back(name, monkeypatch):
     install_layer_norm_2d(monkeypatch)
     reference, layer, x = build(name, alpha=0.0)
     model = nn.Sequential(reference).eval()
+    plain, text = type(reference), repr(model)
     expected = model(x)
     convert_to_abnn(model, alpha=0.2)
     assert type(model[0]) is type(layer)
     assert not torch.allclose(model(x), expected)
     assert 'alpha=0.2' in repr(model)
+    assert revert_abnn(model) == ['0']
+    assert model[0] is reference
+    assert type(model[0]) is plain
+    assert repr(model) == text
+    assert torch.equal(model(x), expected)
+    twin = nn.Sequential(build(name, alpha=0.0)[0])
+    assert torch.equal(model.train()(x), twin.train()(x))  # statistics of the batch, too
 
 
 @every_layer
@@ -193,7 +201,9 @@ def test_gradients_with_held_noise(name, noise_shape):
     model = nn.Sequential(layer).double().train()
     layer.norm_eval = 'running_mean' in layer.state_dict()
     model.train()
-    x = x[:2, ..., :4].double().requires_grad_() if x.dim() > 2 else x[:3].double().requires_grad_()
+    # two of each: it takes two passes for every number
+    spatial = 0 if isinstance(layer, nn.LayerNorm) else x.dim() - 2
+    x = x[(slice(2), slice(None), *[slice(2)] * spatial)].double().requires_grad_()
     parameters = dict(model.named_parameters())
 
     def run(x, *values):
