@@ -12,8 +12,8 @@ def read_picture(path) -> np.ndarray:
 
 def places_of(picture: np.ndarray, color) -> np.ndarray:
     """Return x and y, from the top left, of all pixels of a color of Matplotlib; shape (n, 2)."""
-    wanted = np.round(255 * np.array(to_rgb(color))).astype(np.uint8)
-    return np.argwhere((picture == wanted).all(axis=2))[:, ::-1]
+    distance = np.abs(picture - 255 * np.array(to_rgb(color)))
+    return np.argwhere((distance <= 1).all(axis=2))[:, ::-1]
 
 
 def count_panels(picture: np.ndarray) -> int:

@@ -14,6 +14,7 @@ from helpers.tool_runner import (
     run_tool,
     succeeded,
 )
+from mmseg_abnn.evaluation.metrics import uncertainty_metric
 
 
 @pytest.fixture(scope='session')
@@ -50,3 +51,9 @@ def abnn(tmp_path_factory, data, base) -> Path:
         succeeded(run_tool('train.py', *arguments, options=options))
 
     return made_once(tmp_path_factory, 'abnn', fine_tune)
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Let reports of tests have no plots, which take as long as a small test: nobody reads them."""
+    monkeypatch.setattr(uncertainty_metric, 'write_plots', lambda folder, counts, settings: None)

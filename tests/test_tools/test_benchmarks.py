@@ -15,6 +15,8 @@ from PIL import Image
 from helpers.in_process import run_script
 from helpers.tool_runner import ROOT, run_tool, succeeded
 
+pytestmark = pytest.mark.usefixtures('without_plots')
+
 COUNTS = ['--train', 3, '--val', 1, '--test-id', 2, '--test-ood', 2]
 # the configs' ResNet-50 with 8 channels in place of 64; images of 64x128 pixels
 SMALL = {

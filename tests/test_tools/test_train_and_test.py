@@ -26,6 +26,8 @@ from mmseg_abnn.checkpoint import read_checkpoint, state_hash
 from mmseg_abnn.datasets import MiniStreetsDataset
 from mmseg_abnn.evaluation.functional import average_precision, fpr_at_recall, roc_auc
 
+pytestmark = pytest.mark.usefixtures('without_plots')
+
 FIGURES = ['mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95', 'pooled/ECE', 'pooled/AUPR', 'pooled/FPR95']
 
 
@@ -185,10 +187,14 @@ def test_resume_keeps_finished_members_and_repeats_the_others_exactly(abnn, base
 
 def test_from_another_working_directory_with_amp(base, data, tmp_path):
     options = {**data_options(data), 'load_from': base, 'num_members': 1}
-    result = succeeded(start_tool('train.py', ABNN_CONFIG, '--amp', options=options, cwd=tmp_path))
+    succeeded(start_tool('train.py', ABNN_CONFIG, '--amp', options=options, cwd=tmp_path))
     # the default work dir is named after the config, below the working directory
-    assert (tmp_path / 'work_dirs/deeplabv3plus_mini_streets/abnn.pth').exists()
-    assert 'CPUAmpOptimWrapper' in result.stdout + result.stderr
+    work_dir = tmp_path / 'work_dirs/deeplabv3plus_mini_streets'
+    assert (work_dir / 'abnn.pth').exists()
+    _, facts = load_member(str(work_dir / 'member_0.safetensors'))
+    assert facts['config']['optim_wrapper']['type'] == 'CPUAmpOptimWrapper'
+    (log,) = (work_dir / 'member_0').glob('*/*.log')
+    assert 'CPUAmpOptimWrapper' in log.read_text()
 
 
 def test_two_processes_train_and_test(base, data, abnn, tmp_path):

@@ -35,6 +35,8 @@ from mmseg_abnn.apis import expand_abnn_section
 from mmseg_abnn.apis.member_files import load_member
 from mmseg_abnn.checkpoint import read_checkpoint, state_hash
 
+pytestmark = pytest.mark.usefixtures('without_plots')
+
 MEMBERS = 3
 ITERATIONS = 8
 

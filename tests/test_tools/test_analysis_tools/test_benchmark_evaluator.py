@@ -7,6 +7,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from helpers.in_process import run_script
+from helpers.pictures import count_panels, places_of, read_picture
+from helpers.sharing import made_once
 from helpers.tool_loader import load_tool
 from helpers.tool_runner import ROOT, run, succeeded
 
@@ -22,8 +25,13 @@ def tool():
 @pytest.fixture(scope='module')
 def quick(tmp_path_factory):
     """Run the tool; return what it printed, and its folder."""
-    out = tmp_path_factory.mktemp('benchmark') / 'out'
-    return succeeded(run([sys.executable, PATH, '--quick', '--out', out])).stdout, out
+
+    def measure(folder):
+        result = succeeded(run([sys.executable, PATH, '--quick', '--out', folder / 'out']))
+        (folder / 'printed.txt').write_text(result.stdout)
+
+    folder = made_once(tmp_path_factory, 'benchmark_evaluator', measure)
+    return (folder / 'printed.txt').read_text(), folder / 'out'
 
 
 def test_quick_run(tool, quick):
@@ -41,14 +49,24 @@ def test_quick_run(tool, quick):
     assert all(
         printed.count(name) >= 2 and page.count(name) >= 2 for name in tool.contenders.CONTENDERS
     )
-    assert (out / 'benchmark.png').read_bytes().startswith(b'\x89PNG')
+    # speed on the left, memory on the right, of all that were run
+    picture = read_picture(out / 'benchmark.png')
+    assert count_panels(picture) == 2
+    above_the_legend = picture[: int(0.8 * len(picture))]
+    run_ones = {row['contender'] for row in report['results'] if not row['not_run']}
+    colors = ('red', 'blue', 'green', 'olive', 'gray', 'red', 'blue')
+    expected = {c for n, c in zip(tool.contenders.CONTENDERS, colors, strict=True) if n in run_ones}
+    for half in np.array_split(above_the_legend, 2, axis=1):
+        shown = {c for c in set(colors) if len(places_of(half, f'tab:{c}')) > 10}
+        assert shown == expected
 
 
-def test_some_contenders(tmp_path):
+def test_some_contenders(tool, tmp_path, monkeypatch):
     """Without scikit-learn there is nothing to compare with."""
     name = 'ours: ScoreHistogram'
-    command = [sys.executable, PATH, '--quick', '--contenders', name, '--out', tmp_path / 'out']
-    succeeded(run(command))
+    monkeypatch.setattr(tool.measuring, 'in_a_fresh_process', tool.measuring.measure)
+    arguments = ['--quick', '--contenders', name, '--out', tmp_path / 'out']
+    succeeded(run_script(PATH, *arguments, cwd=ROOT))
     rows = json.loads((tmp_path / 'out/benchmark.json').read_text())['results']
     assert [(row['images'], row['contender']) for row in rows] == [(1, name), (2, name)]
     assert all(row['median_seconds'] > 0 and 'speedup' not in row for row in rows)
@@ -123,7 +141,7 @@ def test_long_runs_are_left_out(tool):
 
 
 def test_bad_arguments(tmp_path):
-    result = run([sys.executable, PATH, '--sizes', 0, '--out', tmp_path / 'out'])
+    result = run_script(PATH, '--sizes', 0, '--out', tmp_path / 'out', cwd=ROOT)
     assert result.returncode == 2
     assert '--sizes must be at least 1, got 0' in result.stderr
     assert not (tmp_path / 'out').exists()

@@ -12,6 +12,8 @@ from helpers.sharing import made_once
 from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, ROOT, data_options, run_tool, succeeded
 from mmseg_abnn.checkpoint import read_checkpoint
 
+pytestmark = pytest.mark.usefixtures('without_plots')
+
 
 def config(method):
     return ROOT / f'configs/{method}/deeplabv3plus_mini_streets.py'
