@@ -10,11 +10,12 @@ import pytest
 
 from comparison import runs
 from helpers.in_process import run_script
+from mmseg_abnn.evaluation.metrics import uncertainty_metric
 
 
 @contextmanager
 def calls_in_process() -> Iterator[None]:
-    """Let ``comparison.runs.call_tool`` run its tools in this process, not in one for each."""
+    """Let ``comparison.runs.call_tool`` run its tools in this process, and nothing draw reports."""
 
     def start(command, check):
         executable, script, *arguments = command
@@ -26,4 +27,5 @@ def calls_in_process() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, 'subprocess', SimpleNamespace(run=start))
+        patch.setattr(uncertainty_metric, 'write_plots', lambda *arguments: None)
         yield

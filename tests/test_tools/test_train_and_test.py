@@ -52,15 +52,16 @@ def free_port():
 
 
 def test_tools_in_processes_of_their_own(base, abnn, data, tmp_path):
-    """As a user types it; what the tools do in the process of the tests is the same."""
+    """As a user types it, from anywhere; in the process of the tests the tools do the same."""
     options = {**data_options(data), 'load_from': base, 'num_members': 2}
-    arguments = (ABNN_CONFIG, '--work-dir', tmp_path)
-    trained = succeeded(start_tool('train.py', *arguments, options=options))
-    for name in ('member_0.safetensors', 'member_1.safetensors'):
-        assert (tmp_path / name).read_bytes() == (abnn / name).read_bytes()
+    trained = succeeded(start_tool('train.py', ABNN_CONFIG, options=options, cwd=tmp_path))
     assert trained.stdout.count('Iter(train)') == 2 * 3
-    arguments = (ABNN_CONFIG, tmp_path / 'abnn.pth', '--work-dir', tmp_path / 'test')
-    succeeded(start_tool('test.py', *arguments, options=data_options(data)))
+    # the default work dir is named after the config, below the working directory
+    work_dir = tmp_path / 'work_dirs/deeplabv3plus_mini_streets'
+    for name in ('member_0.safetensors', 'member_1.safetensors'):
+        assert (work_dir / name).read_bytes() == (abnn / name).read_bytes()
+    arguments = (ABNN_CONFIG, work_dir / 'abnn.pth', '--work-dir', 'test')
+    succeeded(start_tool('test.py', *arguments, options=data_options(data), cwd=tmp_path))
     found, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'here')
     assert len(found) >= 30
     files = [tmp_path / folder / 'metrics.json' for folder in ('test', 'here')]
@@ -187,8 +188,7 @@ def test_resume_keeps_finished_members_and_repeats_the_others_exactly(abnn, base
 
 def test_from_another_working_directory_with_amp(base, data, tmp_path):
     options = {**data_options(data), 'load_from': base, 'num_members': 1}
-    succeeded(start_tool('train.py', ABNN_CONFIG, '--amp', options=options, cwd=tmp_path))
-    # the default work dir is named after the config, below the working directory
+    succeeded(run_tool('train.py', ABNN_CONFIG, '--amp', options=options, cwd=tmp_path))
     work_dir = tmp_path / 'work_dirs/deeplabv3plus_mini_streets'
     assert (work_dir / 'abnn.pth').exists()
     _, facts = load_member(str(work_dir / 'member_0.safetensors'))
