@@ -48,7 +48,7 @@ def write_stamp(path: str | os.PathLike, stamp: Stamp) -> None:
 
 @contextmanager
 def stamped(path: str | os.PathLike, stamp: Stamp) -> Iterator[None]:
-    """Make a result anew, in the folder of its stamp: the stamp is gone until that succeeded."""
+    """Make a result anew, in the folder of the stamp: it is gone until that has succeeded."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).unlink(missing_ok=True)
     yield

@@ -12,8 +12,8 @@ def load_tool(name: str) -> ModuleType:
     path = ROOT / 'tools' / name
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
-    spec = spec_from_file_location(path.stem, path)
+    # a tool may have the name of a package beside it, which must stay importable
+    spec = spec_from_file_location(f'tool_{path.stem}', path)
     module = module_from_spec(spec)
-    sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module

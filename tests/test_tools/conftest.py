@@ -1,44 +1,59 @@
 """A small MiniStreets, a network trained on it and an ABNN made from it."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.in_process import run_script
+from helpers.sharing import made_once
 from helpers.tool_runner import (
     ABNN_CONFIG,
     BASE_CONFIG,
     ROOT,
     data_options,
-    run,
     run_tool,
     succeeded,
 )
+from mmseg_abnn.evaluation.metrics.segmentation import uncertainty_metric
 
 
 @pytest.fixture(scope='session')
 def data(tmp_path_factory) -> Path:
     """Render a small MiniStreets by the tool."""
-    out = tmp_path_factory.mktemp('data') / 'mini_streets'
-    counts = ['--train', 6, '--val', 2, '--test-id', 3, '--test-ood', 4]
-    tool = ROOT / 'tools/dataset_converters/mini_streets.py'
-    succeeded(run([sys.executable, tool, out, '--size', 64, 128, *counts]))
-    return out
+
+    def render(folder):
+        tool = ROOT / 'tools/dataset_converters/mini_streets.py'
+        counts = ['--train', 6, '--val', 2, '--test-id', 3, '--test-ood', 4]
+        arguments = [folder / 'images', '--size', 64, 128, *counts, '--workers', 1]
+        succeeded(run_script(tool, *arguments, cwd=folder))
+
+    return made_once(tmp_path_factory, 'mini_streets', render) / 'images'
 
 
 @pytest.fixture(scope='session')
 def base(tmp_path_factory, data) -> Path:
     """Train the deterministic base; return its checkpoint."""
-    work_dir = tmp_path_factory.mktemp('base')
-    options = data_options(data)
-    succeeded(run_tool('train.py', BASE_CONFIG, '--work-dir', work_dir, options=options))
-    return work_dir / 'iter_3.pth'
+
+    def train(folder):
+        options = data_options(data)
+        succeeded(run_tool('train.py', BASE_CONFIG, '--work-dir', folder, options=options))
+
+    return made_once(tmp_path_factory, 'base', train) / 'iter_3.pth'
 
 
 @pytest.fixture(scope='session')
 def abnn(tmp_path_factory, data, base) -> Path:
     """Fine-tune two members from the base; return the work dir."""
-    work_dir = tmp_path_factory.mktemp('abnn') / 'run'
-    options = {**data_options(data), 'load_from': base, 'num_members': 2}
-    succeeded(run_tool('train.py', ABNN_CONFIG, '--work-dir', work_dir, options=options))
-    return work_dir
+
+    def fine_tune(folder):
+        options = {**data_options(data), 'load_from': base, 'num_members': 2}
+        arguments = (ABNN_CONFIG, '--work-dir', folder)
+        succeeded(run_tool('train.py', *arguments, options=options))
+
+    return made_once(tmp_path_factory, 'abnn', fine_tune)
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Let reports of tests have no plots, which take as long as a small test: nobody reads them."""
+    monkeypatch.setattr(uncertainty_metric, 'write_plots', lambda folder, counts, settings: None)

@@ -1,13 +1,23 @@
 """What is wrong with a user's input is said before training starts."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, data_options, run_tool
+from helpers.tool_runner import (
+    ABNN_CONFIG,
+    BASE_CONFIG,
+    ROOT,
+    data_options,
+    process_environment,
+    run_tool,
+    tool_command,
+)
 from mmseg_abnn.checkpoint import read_checkpoint
 
 
@@ -106,3 +116,46 @@ def test_number_of_members(base, data, tmp_path):
     options = {**abnn_options(data, base), 'num_members': 0}
     error = fails(ABNN_CONFIG, '--work-dir', tmp_path, options=options)
     assert '`num_members` must be an int >= 1, got 0' in error
+
+
+def screen(*arguments, options):
+    """Train in a process of its own, as a user does; return the lines on the screen."""
+    process = subprocess.run(
+        [sys.executable, *tool_command('train.py', *arguments, options=options)],
+        cwd=ROOT,
+        env=process_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.returncode == 1
+    # a config dump would have the model in it
+    assert 'DepthwiseSeparableASPPHead' not in process.stdout
+    return process.stdout.rstrip().splitlines()
+
+
+def test_an_unknown_setting_is_the_last_thing_on_the_screen(data, base, tmp_path):
+    options = {**abnn_options(data, base), 'abnn.num_draws': 4}
+    lines = screen(ABNN_CONFIG, '--work-dir', tmp_path, options=options)
+    assert lines[-1].startswith('ValueError: `abnn` may hold [')
+    assert lines[-1].endswith("], got ['num_draws']")
+
+
+def test_an_unusable_base_network_is_the_last_thing_on_the_screen(data, tmp_path):
+    options = abnn_options(data, 'nowhere.pth')
+    lines = screen(ABNN_CONFIG, '--work-dir', tmp_path, options=options)
+    assert lines[-1] == 'FileNotFoundError: there is no checkpoint file nowhere.pth'
+
+
+def test_a_damaged_dataset_is_the_last_thing_on_the_screen(data, tmp_path):
+    copy, work_dir = tmp_path / 'data', tmp_path / 'run'
+    shutil.copytree(data, copy)
+    unknown_id(copy)
+    lines = screen(BASE_CONFIG, '--work-dir', work_dir, options=data_options(copy))
+    assert lines[-1].startswith('ValueError: ')
+    assert '000003_leftLabel.png: unknown stored id(s) [77]' in lines[-1]
+    # environment and config are written down all the same
+    (log,) = work_dir.glob('*/*.log')
+    text = log.read_text()
+    assert 'System environment:' in text
+    assert "type='DepthwiseSeparableASPPHead'" in text

@@ -6,14 +6,16 @@ The downloads are MiniStreets in the benchmarks' formats; the configs are the re
 import csv
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.tool_runner import ROOT, run, run_tool, succeeded
+from helpers.in_process import run_script
+from helpers.tool_runner import ROOT, run_tool, succeeded
+
+pytestmark = pytest.mark.usefixtures('without_plots')
 
 COUNTS = ['--train', 3, '--val', 1, '--test-id', 2, '--test-ood', 2]
 # the configs' ResNet-50 with 8 channels in place of 64; images of 64x128 pixels
@@ -62,10 +64,10 @@ def small(name):
 def test_from_the_download_to_the_figures(name, tmp_path):
     base, num_classes, ood_labels, ood_ids, splits = BENCHMARKS[name]
     converters = ROOT / 'tools/dataset_converters'
-    command = [sys.executable, converters / 'mini_streets.py', 'download', '--format', name]
-    succeeded(run([*command, '--size', 64, 128, *COUNTS], cwd=tmp_path))
-    command = [sys.executable, converters / f'{name}.py', 'download', '--partial']
-    succeeded(run(command, cwd=tmp_path))
+    arguments = ['download', '--format', name, '--size', 64, 128, *COUNTS, '--workers', 1]
+    succeeded(run_script(converters / 'mini_streets.py', *arguments, cwd=tmp_path))
+    arguments = ['download', '--partial']
+    succeeded(run_script(converters / f'{name}.py', *arguments, cwd=tmp_path))
 
     config = ROOT / f'configs/deeplabv3plus/{base}.py'
     succeeded(run_tool('train.py', config, options=small(name), cwd=tmp_path))

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from helpers.in_process import run_script
+from helpers.sharing import made_once
 from helpers.tool_runner import ROOT, run, succeeded
 
 pytest.importorskip('mmpretrain', reason='classification needs MMPretrain')
@@ -19,28 +21,34 @@ QUICK = [
 ]
 
 
+def command(name, *arguments, options=()):
+    return [ROOT / 'tools' / name, *arguments, '--cfg-options', *QUICK, *options]
+
+
 def tool(name, *arguments, options=()):
-    settings = [*QUICK, *options]
-    return run([sys.executable, ROOT / 'tools' / name, *arguments, '--cfg-options', *settings])
+    return run_script(*command(name, *arguments, options=options), cwd=ROOT)
 
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     """A base network after one epoch, and the config of an ABNN outside the repository."""
-    root = tmp_path_factory.mktemp('work')
-    options = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
-    succeeded(tool('train.py', BASE, '--work-dir', root / 'base', options=options))
-    config = root / 'my_abnn.py'
-    config.write_text(
-        f"_base_ = '{BASE}'\nload_from = '{root / 'base/epoch_1.pth'}'\n"
-        'abnn = dict(max_epochs=2, num_members=2, num_samples=2)\n'
-        "train_dataloader = dict(sampler=dict(type='DefaultSampler'))\n"
-    )
-    return root, config
+
+    def train(root):
+        options = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+        succeeded(tool('train.py', BASE, '--work-dir', root / 'base', options=options))
+        (root / 'my_abnn.py').write_text(
+            f"_base_ = '{BASE}'\nload_from = '{root / 'base/epoch_1.pth'}'\n"
+            'abnn = dict(max_epochs=2, num_members=2, num_samples=2)\n'
+            "train_dataloader = dict(sampler=dict(type='DefaultSampler'))\n"
+        )
+
+    root = made_once(tmp_path_factory, 'classifier', train)
+    return root, root / 'my_abnn.py'
 
 
-def test_train_test_and_pictures(trained):
-    root, config = trained
+def test_train_test_and_pictures(trained, tmp_path):
+    _, config = trained
+    root = tmp_path
     work_dir = root / 'abnn'
     printed = succeeded(tool('train.py', config, '--work-dir', work_dir, '--amp')).stdout
     # two batches in each of two epochs: the rate falls from iteration to iteration
@@ -66,24 +74,24 @@ def test_train_test_and_pictures(trained):
         assert message in result.stderr
 
 
-def test_iterations_and_an_infinite_sampler(trained):
-    root, config = trained
-    child = root / 'infinite.py'
+def test_iterations_and_an_infinite_sampler(trained, tmp_path):
+    _, config = trained
+    child = tmp_path / 'infinite.py'
     child.write_text(
         f"_base_ = '{config}'\ntrain_dataloader = dict(\n"
         "    sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True))\n"
     )
     options = ['abnn.max_iters=2', 'abnn.num_members=1']
-    succeeded(tool('train.py', child, '--work-dir', root / 'infinite', options=options))
-    assert (root / 'infinite/abnn.pth').is_file()
+    succeeded(tool('train.py', child, '--work-dir', tmp_path / 'infinite', options=options))
+    assert (tmp_path / 'infinite/abnn.pth').is_file()
 
 
 @pytest.mark.parametrize('name', ['suggest_alpha.py', 'browse_dataset.py', 'fit_temperature.py'])
-def test_tools_for_segmentors_say_so(trained, name):
+def test_tools_for_segmentors_say_so(trained, tmp_path, name):
     root, config = trained
     folder = 'misc' if name == 'fit_temperature.py' else 'analysis_tools'
     checkpoint = [] if name == 'browse_dataset.py' else [root / 'base/epoch_1.pth']
-    arguments = [] if checkpoint else ['--out', root / 'browsed']
+    arguments = [] if checkpoint else ['--out', tmp_path / 'browsed']
     result = tool(f'{folder}/{name}', config, *checkpoint, *arguments)
     assert result.returncode != 0
     assert f'{name} is for segmentors, got the config of a classifier' in result.stderr
@@ -94,5 +102,6 @@ def test_a_deterministic_network_needs_no_import_of_ours(trained, tmp_path):
     config = tmp_path / 'plain.py'
     config.write_text(f"_base_ = '{BASE}'\ncustom_imports = None\n")
     arguments = [config, root / 'base/epoch_1.pth', '--work-dir', tmp_path]
-    succeeded(tool('test.py', *arguments))
+    # in a process in which nothing has imported our classes for classifiers
+    succeeded(run([sys.executable, *command('test.py', *arguments)]))
     assert 'unseen/AUPR' in json.loads((tmp_path / 'metrics.json').read_text())

@@ -1,6 +1,8 @@
 import pytest
 
-from mmseg_abnn.visualization import comparison_table
+from helpers.tool_loader import load_tool
+
+comparison_table = load_tool('demonstration/comparison_table.py').comparison_table
 
 DETERMINISTIC = {
     'mIoU': 60.126,

@@ -1,12 +1,15 @@
 import json
 import math
 import shutil
+import socket
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from helpers.pictures import read_picture
 from helpers.tool_runner import (
     ABNN_CONFIG,
     BASE_CONFIG,
@@ -15,12 +18,15 @@ from helpers.tool_runner import (
     data_options,
     run,
     run_tool,
+    start_tool,
     succeeded,
 )
 from mmseg_abnn.apis.member_files import load_member
 from mmseg_abnn.checkpoint import read_checkpoint, state_hash
 from mmseg_abnn.datasets import MiniStreetsDataset
 from mmseg_abnn.evaluation.functional import average_precision, fpr_at_recall, roc_auc
+
+pytestmark = pytest.mark.usefixtures('without_plots')
 
 FIGURES = ['mIoU', 'ECE', 'AUPR', 'AUROC', 'FPR95', 'pooled/ECE', 'pooled/AUPR', 'pooled/FPR95']
 
@@ -30,6 +36,36 @@ def measure(config, checkpoint, data, tmp_path, *arguments, **options):
     options = {**data_options(data), **options}
     result = succeeded(run_tool('test.py', *arguments, options=options))
     return json.loads((tmp_path / 'metrics.json').read_text()), result
+
+
+def launch(script, *arguments, options):
+    """Run a script that starts two processes."""
+    settings = [f'{key}={value}' for key, value in {**SMALL, **options}.items()]
+    command = [ROOT / 'tools' / script, *arguments, '--cfg-options', *settings]
+    return succeeded(run(command, OMP_NUM_THREADS='1', PORT=str(free_port())))
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+def test_tools_in_processes_of_their_own(base, abnn, data, tmp_path):
+    """As a user types it, from anywhere; in the process of the tests the tools do the same."""
+    options = {**data_options(data), 'load_from': base, 'num_members': 2}
+    trained = succeeded(start_tool('train.py', ABNN_CONFIG, options=options, cwd=tmp_path))
+    assert trained.stdout.count('Iter(train)') == 2 * 3
+    # the default work dir is named after the config, below the working directory
+    work_dir = tmp_path / 'work_dirs/deeplabv3plus_mini_streets'
+    for name in ('member_0.safetensors', 'member_1.safetensors'):
+        assert (work_dir / name).read_bytes() == (abnn / name).read_bytes()
+    arguments = (ABNN_CONFIG, work_dir / 'abnn.pth', '--work-dir', 'test')
+    succeeded(start_tool('test.py', *arguments, options=data_options(data), cwd=tmp_path))
+    found, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'here')
+    assert len(found) >= 30
+    files = [tmp_path / folder / 'metrics.json' for folder in ('test', 'here')]
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
@@ -82,9 +118,35 @@ def test_abnn_figures_equal_those_from_the_saved_maps(abnn, data, tmp_path):
     low, high = report['bounds']['pooled/entropy/AUROC']
     assert low <= pooled <= high
     assert metrics['pooled/entropy/AUROC'] == pytest.approx(pooled, abs=1e-6)
-    pictures = list(show.rglob('*.png'))
+    pictures = sorted(show.rglob('*.png'))
     assert len(pictures) == 7
-    assert all(np.asarray(Image.open(p)).std() > 0 for p in pictures)
+    for path in pictures:
+        check_panel(path, data, out)
+
+
+def check_panel(path, data, out):
+    """Image, labels, prediction and entropy stand side by side."""
+    split, index = path.stem.removeprefix('test_').rsplit('_leftImg8bit')[0].rsplit('_', 1)
+    saved = out / f'{split}/leftImg8bit/{index}_leftImg8bit'
+    palette = np.array(MiniStreetsDataset.METAINFO['palette'], dtype=np.uint8)
+    stored = np.asarray(Image.open(data / f'{split}/leftLabel/{index}_leftLabel.png'))
+    labels = np.zeros((*stored.shape, 3), np.uint8)  # ignored pixels are black
+    for color, stored_id in zip(palette, MiniStreetsDataset.STORED_IDS, strict=True):
+        labels[stored == stored_id] = color
+    labels[np.isin(stored, (19, 20))] = (0, 255, 255)
+    entropy = np.load(f'{saved}_entropy.npy') / math.log(len(palette))
+    picture = read_picture(path)
+    assert picture.shape == (64, 4 * 128 + 3 * 4, 3)
+    parts = [picture[:, i * 132 : i * 132 + 128] for i in range(4)]
+    image = read_picture(data / f'{split}/leftImg8bit/{index}_leftImg8bit.png')
+    np.testing.assert_array_equal(parts[0], image)
+    np.testing.assert_array_equal(parts[1], labels)
+    prediction = np.asarray(Image.open(f'{saved}_pred.png'))
+    np.testing.assert_array_equal(parts[2], palette[prediction])
+    scale = matplotlib.colormaps['inferno'](entropy, bytes=True)[..., :3]
+    np.testing.assert_array_equal(parts[3], scale)
+    for start in (128, 260, 392):
+        assert (picture[:, start : start + 4] == 255).all()
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(abnn, data, tmp_path):
@@ -126,20 +188,20 @@ def test_resume_keeps_finished_members_and_repeats_the_others_exactly(abnn, base
 
 def test_from_another_working_directory_with_amp(base, data, tmp_path):
     options = {**data_options(data), 'load_from': base, 'num_members': 1}
-    result = run_tool('train.py', ABNN_CONFIG, '--amp', options=options, cwd=tmp_path)
-    succeeded(result)
-    # the default work dir is named after the config, below the working directory
-    assert (tmp_path / 'work_dirs/deeplabv3plus_mini_streets/abnn.pth').exists()
-    assert 'CPUAmpOptimWrapper' in result.stdout + result.stderr
+    succeeded(run_tool('train.py', ABNN_CONFIG, '--amp', options=options, cwd=tmp_path))
+    work_dir = tmp_path / 'work_dirs/deeplabv3plus_mini_streets'
+    assert (work_dir / 'abnn.pth').exists()
+    _, facts = load_member(str(work_dir / 'member_0.safetensors'))
+    assert facts['config']['optim_wrapper']['type'] == 'CPUAmpOptimWrapper'
+    (log,) = (work_dir / 'member_0').glob('*/*.log')
+    assert 'CPUAmpOptimWrapper' in log.read_text()
 
 
 def test_two_processes_train_and_test(base, data, abnn, tmp_path):
-    settings = {**SMALL, **data_options(data), 'load_from': base, 'num_members': 2}
-    options = ['--cfg-options', *(f'{key}={value}' for key, value in settings.items())]
+    options = {**data_options(data), 'load_from': base, 'num_members': 2}
     work_dir = tmp_path / 'train'
-    script = ROOT / 'tools/dist_train.sh'
-    command = [script, ABNN_CONFIG, 2, '--work-dir', work_dir, *options]
-    succeeded(run(command, OMP_NUM_THREADS='1', PORT='29611'))
+    train = ('dist_train.sh', ABNN_CONFIG, 2, '--work-dir', work_dir)
+    launch(*train, options=options)
     state = read_checkpoint(base)['state_dict']
     for member in range(2):
         tensors, _ = load_member(str(work_dir / f'member_{member}.safetensors'))
@@ -147,9 +209,8 @@ def test_two_processes_train_and_test(base, data, abnn, tmp_path):
 
     # 7 images on 2 processes: one is padded, and must count once
     single, _ = measure(ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'single')
-    command = [ROOT / 'tools/dist_test.sh', ABNN_CONFIG, abnn / 'abnn.pth', 2]
-    command += ['--work-dir', tmp_path / 'double', *options]
-    succeeded(run(command, OMP_NUM_THREADS='1', PORT='29612'))
+    test = ('dist_test.sh', ABNN_CONFIG, abnn / 'abnn.pth', 2)
+    launch(*test, '--work-dir', tmp_path / 'double', options=options)
     double = json.loads((tmp_path / 'double/metrics.json').read_text())
     assert double['num_images'] == single['num_images'] == 7
     for name in FIGURES:
@@ -157,8 +218,7 @@ def test_two_processes_train_and_test(base, data, abnn, tmp_path):
 
     # a second training finds its members finished, and writes the ensemble again
     (work_dir / 'abnn.pth').unlink()
-    command = [script, ABNN_CONFIG, 2, '--work-dir', work_dir, *options]
-    result = succeeded(run(command, OMP_NUM_THREADS='1', PORT='29613'))
+    result = launch(*train, options=options)
     assert 'Member 1 of 2 is finished' in result.stdout + result.stderr
     assert len(read_checkpoint(work_dir / 'abnn.pth')['members']) == 2
 
@@ -166,11 +226,8 @@ def test_two_processes_train_and_test(base, data, abnn, tmp_path):
 def test_two_processes_with_augmentation_equal_one(data, abnn, tmp_path):
     arguments = (ABNN_CONFIG, abnn / 'abnn.pth', data, tmp_path / 'single', '--tta')
     single, _ = measure(*arguments)
-    settings = {**SMALL, **data_options(data)}
-    options = ['--cfg-options', *(f'{key}={value}' for key, value in settings.items())]
-    command = [ROOT / 'tools/dist_test.sh', ABNN_CONFIG, abnn / 'abnn.pth', 2, '--tta']
-    command += ['--work-dir', tmp_path / 'double', *options]
-    succeeded(run(command, OMP_NUM_THREADS='1', PORT='29614'))
+    test = ('dist_test.sh', ABNN_CONFIG, abnn / 'abnn.pth', 2, '--tta')
+    launch(*test, '--work-dir', tmp_path / 'double', options=data_options(data))
     double = json.loads((tmp_path / 'double/metrics.json').read_text())
     for name in FIGURES:
         assert double[name] == pytest.approx(single[name], abs=1e-3), name

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,27 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from helpers.tool_runner import ABNN_CONFIG, ROOT, SMALL, data_options, run, run_tool, succeeded
+from helpers.in_process import run_script
+from helpers.sharing import made_once
+from helpers.tool_runner import (
+    ABNN_CONFIG,
+    BASE_CONFIG,
+    ROOT,
+    SMALL,
+    data_options,
+    process_environment,
+    run,
+    run_tool,
+    start_tool,
+    succeeded,
+    tool_command,
+)
+from mmseg_abnn import checkpoint
+from mmseg_abnn.apis import expand_abnn_section
 from mmseg_abnn.apis.member_files import load_member
 from mmseg_abnn.checkpoint import read_checkpoint, state_hash
+
+pytestmark = pytest.mark.usefixtures('without_plots')
 
 MEMBERS = 3
 ITERATIONS = 8
@@ -34,10 +53,11 @@ def training(base, data, **options):
 
 @pytest.fixture(scope='module')
 def uninterrupted(tmp_path_factory, base, data):
-    work_dir = tmp_path_factory.mktemp('uninterrupted') / 'run'
-    arguments = (ABNN_CONFIG, '--work-dir', work_dir)
-    succeeded(run_tool('train.py', *arguments, options=training(base, data)))
-    return work_dir
+    def train(work_dir):
+        arguments = (ABNN_CONFIG, '--work-dir', work_dir)
+        succeeded(run_tool('train.py', *arguments, options=training(base, data)))
+
+    return made_once(tmp_path_factory, 'uninterrupted', train)
 
 
 def same_members(one, other, count=MEMBERS):
@@ -47,14 +67,13 @@ def same_members(one, other, count=MEMBERS):
 
 def kill_in_member_1(work_dir, base, data):
     """Start a training and kill it with SIGKILL between two checkpoints of its second member."""
-    settings = {**SMALL, **training(base, data)}
-    command = [sys.executable, ROOT / 'tools/train.py', ABNN_CONFIG, '--work-dir', work_dir]
-    command += ['--cfg-options', *(f'{key}={value}' for key, value in settings.items())]
+    arguments = (ABNN_CONFIG, '--work-dir', work_dir)
+    command = tool_command('train.py', *arguments, options=training(base, data))
     with open(work_dir.parent / 'killed.log', 'w') as log:
         process = subprocess.Popen(
-            [str(part) for part in command],
+            [sys.executable, *command],
             cwd=ROOT,
-            env={**os.environ, 'CUDA_VISIBLE_DEVICES': ''},
+            env=process_environment(),
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -76,7 +95,7 @@ def test_killed_and_resumed_members_equal_uninterrupted_ones(uninterrupted, base
     assert (work_dir / 'member_0.safetensors').exists()
     assert not (work_dir / 'member_1.safetensors').exists()
     arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--resume')
-    result = succeeded(run_tool('train.py', *arguments, options=training(base, data)))
+    result = succeeded(start_tool('train.py', *arguments, options=training(base, data)))
     printed = result.stdout + result.stderr
     assert 'Member 0 of 3 is finished' in printed
     assert 'Advance dataloader' in printed  # member 1 went on, and did not start again
@@ -128,6 +147,10 @@ def test_an_interrupted_member_does_not_go_on_with_other_settings(interrupted, b
     assert 'Iter(train)' not in result.stdout + result.stderr
 
 
+def merge(*arguments):
+    return run_script(ROOT / 'tools/misc/merge_members.py', *arguments, cwd=ROOT)
+
+
 def test_members_of_separate_jobs_are_merged(uninterrupted, base, data, tmp_path):
     work_dir = tmp_path / 'run'
     arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--member')
@@ -146,8 +169,7 @@ def test_members_of_separate_jobs_are_merged(uninterrupted, base, data, tmp_path
 
     paths = [uninterrupted / 'member_0.safetensors', uninterrupted / 'member_1.safetensors']
     paths.append(work_dir / 'member_2.safetensors')
-    tool = [sys.executable, ROOT / 'tools/misc/merge_members.py', base]
-    succeeded(run([*tool, *paths, '--out', tmp_path / 'merged/abnn.pth']))
+    succeeded(merge(base, *paths, '--out', tmp_path / 'merged/abnn.pth'))
     merged = read_checkpoint(tmp_path / 'merged/abnn.pth')
     whole = read_checkpoint(uninterrupted / 'abnn.pth')
     assert merged['meta'] == whole['meta']
@@ -155,7 +177,7 @@ def test_members_of_separate_jobs_are_merged(uninterrupted, base, data, tmp_path
     for one, other in zip(merged['members'], whole['members'], strict=True):
         assert all(torch.equal(one[name], value) for name, value in other.items())
 
-    again = run([*tool, paths[0], paths[0], '--out', tmp_path / 'twice.pth'])
+    again = merge(base, paths[0], paths[0], '--out', tmp_path / 'twice.pth')
     assert again.returncode != 0
     assert 'it is the same member twice' in again.stderr
     assert not (tmp_path / 'twice.pth').exists()
@@ -198,6 +220,92 @@ def test_what_a_member_file_says(uninterrupted, base):
     assert facts['config']['custom_hooks'][0]['alpha'] == alpha
     assert facts['config']['train_cfg']['max_iters'] == ITERATIONS
     assert str(Path(ROOT)) not in json.dumps(facts['config']['model'])
+
+
+def test_a_member_file_has_the_permissions_of_any_other(uninterrupted, tmp_path):
+    ordinary = tmp_path / 'file'
+    ordinary.touch()
+    for member in range(MEMBERS):
+        path = uninterrupted / f'member_{member}.safetensors'
+        assert path.stat().st_mode == ordinary.stat().st_mode
+
+
+def test_the_base_network_is_read_and_hashed_once(base, data, tmp_path, monkeypatch):
+    calls = Counter()
+
+    def load(path, *args, original=torch.load, **kwargs):
+        calls['read'] += str(path) == str(base)
+        return original(path, *args, **kwargs)
+
+    def state_hash(state, original=checkpoint.state_hash):
+        calls['hashed'] += 1
+        return original(state)
+
+    monkeypatch.setattr(torch, 'load', load)
+    monkeypatch.setattr(checkpoint, 'state_hash', state_hash)
+    options = {**data_options(data), 'load_from': base, 'num_members': 2}
+    succeeded(run_tool('train.py', ABNN_CONFIG, '--work-dir', tmp_path, options=options))
+    assert (tmp_path / 'abnn.pth').exists()
+    assert calls == {'read': 1, 'hashed': 1}
+
+
+def test_a_member_is_validated_once_and_without_noise(uninterrupted, base, data, tmp_path):
+    """Its figures are those of the deterministic network with the member's weights."""
+    config = tmp_path / 'validation.py'
+    config.write_text(
+        f'_base_ = {str(BASE_CONFIG)!r}\n'
+        'test_dataloader = dict(_delete_=True, **_base_.val_dataloader)\n'
+        'test_evaluator = dict(_delete_=True, **_base_.val_evaluator)\n'
+    )
+    for member in range(2):
+        (scalars,) = (uninterrupted / f'member_{member}').glob('*/vis_data/scalars.json')
+        lines = [json.loads(line) for line in scalars.read_text().splitlines()]
+        (validated,) = (line for line in lines if 'mIoU' in line)
+        assert validated['step'] == ITERATIONS
+        tensors, _ = load_member(str(uninterrupted / f'member_{member}.safetensors'))
+        state = {**read_checkpoint(base)['state_dict'], **tensors}
+        torch.save({'state_dict': state}, tmp_path / 'member.pth')
+        arguments = (config, tmp_path / 'member.pth', '--work-dir', tmp_path / 'test')
+        options = {'test_dataloader.dataset.data_root': data}
+        succeeded(run_tool('test.py', *arguments, options=options))
+        expected = json.loads((tmp_path / 'test/metrics.json').read_text())
+        figures = validated.keys() & expected.keys()
+        assert len(figures) >= 3
+        for name in figures:
+            assert validated[name] == pytest.approx(expected[name], abs=1e-3), name
+
+
+def without_checkpoint_hook(written_out, path, base, data):
+    """Write a config whose process is killed in its validation; it stores no checkpoints."""
+    cfg = Config.fromfile(ABNN_CONFIG)
+    cfg.merge_from_dict({**SMALL, **data_options(data), 'load_from': str(base)})
+    cfg.abnn.update(num_members=2, max_iters=3)
+    cfg.custom_imports.imports.append('helpers.killed_in_validation')
+    cfg.custom_hooks = [dict(type='KilledInValidation')]
+    cfg.default_hooks.checkpoint = None
+    if written_out:
+        expand_abnn_section(cfg)
+        del cfg.default_hooks.checkpoint
+    cfg.dump(path)
+
+
+@pytest.mark.parametrize('written_out', [False, True])
+def test_a_member_that_is_killed_in_its_validation_is_kept(written_out, base, data, tmp_path):
+    config, work_dir = tmp_path / 'config.py', tmp_path / 'run'
+    without_checkpoint_hook(written_out, config, base, data)
+    command = [ROOT / 'tools/train.py', config, '--work-dir', work_dir]
+    path = os.pathsep.join([str(ROOT / 'tests'), os.environ.get('PYTHONPATH', '')])
+    killed = run([sys.executable, *command], KILLED='1', PYTHONPATH=path)
+    assert killed.returncode == -signal.SIGKILL
+    assert killed.stdout.count('Iter(train)') == 3
+    assert not list(work_dir.rglob('*.pth'))
+    member = work_dir / 'member_0.safetensors'
+    stored = member.stat()
+    result = succeeded(run_script(*command, cwd=ROOT))
+    assert 'Member 0 of 2 is finished' in result.stdout
+    assert result.stdout.count('Iter(train)') == 3  # of member 1
+    assert member.stat() == stored
+    assert len(read_checkpoint(work_dir / 'abnn.pth')['members']) == 2
 
 
 def test_full_members(base, data, tmp_path):

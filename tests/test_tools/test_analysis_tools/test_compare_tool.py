@@ -4,12 +4,14 @@ import csv
 import json
 import sys
 
-import numpy as np
 import pytest
-from PIL import Image
 from safetensors.torch import load_file
 
 from comparison import PredictionTimes
+from helpers.called_tools import calls_in_process
+from helpers.in_process import run_script
+from helpers.pictures import places_of, read_picture
+from helpers.sharing import made_once
 from helpers.tool_loader import load_tool
 from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, ROOT, SMALL, data_options, run, succeeded
 from mmseg_abnn.checkpoint import read_checkpoint
@@ -45,17 +47,24 @@ def lists(abnn, base, data, tmp_path_factory):
     for method in methods:
         method['scores'] = SCORES[method['name']]
     content = dict(title='Small', seeds=[3], reference='deterministic', methods=methods)
-    path = tmp_path_factory.mktemp('list') / 'small.py'
-    path.write_text('\n'.join(f'{key} = {value!r}' for key, value in content.items()))
-    return path
+    text = '\n'.join(f'{key} = {value!r}' for key, value in content.items())
+    return made_once(
+        tmp_path_factory, 'comparison_list', lambda folder: (folder / 'small.py').write_text(text)
+    ).joinpath('small.py')
 
 
 @pytest.fixture(scope='module')
 def compared(lists, tmp_path_factory):
     """Run the comparison; return its folder and what it printed."""
-    out = tmp_path_factory.mktemp('compared') / 'out'
-    result = succeeded(run([sys.executable, TOOL, lists, '--out', out, '--images', 2]))
-    return out, result.stdout
+
+    def compare(folder):
+        arguments = [lists, '--out', folder / 'out', '--images', 2]
+        with calls_in_process():
+            result = succeeded(run_script(TOOL, *arguments, cwd=ROOT))
+        (folder / 'printed.txt').write_text(result.stdout)
+
+    folder = made_once(tmp_path_factory, 'compared', compare)
+    return folder / 'out', (folder / 'printed.txt').read_text()
 
 
 @pytest.fixture(scope='module')
@@ -123,8 +132,26 @@ def test_what_is_written(compared, content):
         expected = values(content, row['method'], row['score'])
         assert {name: float(row[name]) for name in expected} == expected
     assert len(rows) == 7
-    assert np.asarray(Image.open(out / 'cost_vs_aupr.png')).std() > 0
+    # the markers stand where costs and AUPR are higher, and no two methods have the same cost
+    picture = read_picture(out / 'cost_vs_aupr.png')
+    (x, y), (other_x, other_y) = (places_of(picture, f'C{i}').mean(axis=0) for i in range(2))
+    assert x < other_x
+    one, other = (values(content, method, score[0])['AUPR'] for method, score in SCORES.items())
+    assert (y > other_y) == (one < other)
     assert content['notes'] == []
+
+
+def test_in_processes_of_its_own(lists, content, tmp_path):
+    """As a user runs it, for one method."""
+    path = tmp_path / 'one.py'
+    path.write_text(f'_base_ = {str(lists)!r}\nmethods = _base_.methods[:1]\n')
+    out = tmp_path / 'out'
+    result = succeeded(run([sys.executable, TOOL, path, '--out', out, '--images', 1]))
+    assert '=== 1 of 1: deterministic, seed 3: test' in result.stdout
+    assert '/tools/test.py' in result.stdout
+    found = json.loads((out / 'compare.json').read_text())
+    for key in ('metrics', 'training', 'storage'):
+        assert found['measured']['deterministic'][key] == content['measured']['deterministic'][key]
 
 
 def call(monkeypatch, *arguments):

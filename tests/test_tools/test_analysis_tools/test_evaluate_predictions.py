@@ -6,9 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from helpers.pictures import count_panels, places_of, read_picture
+from helpers.sharing import made_once
 from helpers.tool_runner import ABNN_CONFIG, data_options, run_tool, succeeded
 from mmseg_abnn.datasets import MiniStreetsDataset
 
@@ -19,11 +22,13 @@ OOD_IDS = (19, 20)  # as MUAD stores them
 @pytest.fixture(scope='module')
 def tested(abnn, data, tmp_path_factory):
     """Test the ABNN with tools/test.py; return the work dir, with the predictions below it."""
-    work_dir = tmp_path_factory.mktemp('tested')
     options = {**data_options(data), 'test_evaluator.scores': '[msp,entropy,mutual_information]'}
-    arguments = (ABNN_CONFIG, abnn / 'abnn.pth', '--work-dir', work_dir)
-    succeeded(run_tool('test.py', *arguments, '--out', work_dir / 'out', options=options))
-    return work_dir
+
+    def test(work_dir):
+        arguments = (ABNN_CONFIG, abnn / 'abnn.pth', '--work-dir', work_dir)
+        succeeded(run_tool('test.py', *arguments, '--out', work_dir / 'out', options=options))
+
+    return made_once(tmp_path_factory, 'tested', test)
 
 
 def evaluate(data, predictions, work_dir, *scores):
@@ -66,8 +71,20 @@ def test_report_of_the_test(tested):
     plots = {path.stem for path in (tested / 'report').glob('*.png')}
     curves = {'roc', 'precision_recall', 'reliability', 'risk_coverage'}
     assert plots == curves | {f'scores_{score}' for score in SCORES}
-    for path in (tested / 'report').glob('*.png'):
-        assert np.asarray(Image.open(path)).std() > 0
+    # a curve, or a histogram, of a color for each of what is compared, and of no other
+    colors = {name: range(2) for name in plots}
+    colors |= dict.fromkeys(('roc', 'precision_recall'), range(len(SCORES)))
+    colors |= {'reliability': (3,), 'risk_coverage': (0, 2)}
+    for name, expected in colors.items():
+        picture = read_picture(tested / f'report/{name}.png')
+        found = [i for i in range(7) if len(places_of(picture, f'C{i}')) > 20]
+        assert found == list(expected), name
+        assert count_panels(picture) == 1, name
+    # pale bars of C0: the accuracy above, the numbers of pixels below
+    upper, lower, _ = np.split(read_picture(tested / 'report/reliability.png'), [490, 650])
+    bars = 1 - 0.35 * (1 - np.array(to_rgb('C0')))
+    assert len(places_of(upper, bars)) > 100
+    assert len(places_of(lower, bars)) > 100
     rows = (tested / 'report/per_image.csv').read_text().splitlines()
     assert len(rows) == 1 + 7
     scalars = next(tested.glob('*/vis_data/scalars.json')).read_text().splitlines()

@@ -2,22 +2,17 @@
 
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
 import torch
 
-from helpers.tool_runner import (
-    ABNN_CONFIG,
-    BASE_CONFIG,
-    ROOT,
-    data_options,
-    run,
-    run_tool,
-    succeeded,
-)
+from helpers.in_process import run_script
+from helpers.sharing import made_once
+from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, ROOT, data_options, run_tool, succeeded
 from mmseg_abnn.checkpoint import read_checkpoint
+
+pytestmark = pytest.mark.usefixtures('without_plots')
 
 
 def config(method):
@@ -27,12 +22,19 @@ def config(method):
 def measure(path, checkpoint, data, work_dir, *arguments, **options):
     arguments = (path, checkpoint, '--work-dir', work_dir, *arguments)
     succeeded(run_tool('test.py', *arguments, options={**data_options(data), **options}))
+    return read_metrics(work_dir)
+
+
+def read_metrics(work_dir):
     return json.loads((work_dir / 'metrics.json').read_text())
 
 
 @pytest.fixture(scope='module')
 def plain(base, data, tmp_path_factory):
-    return measure(BASE_CONFIG, base, data, tmp_path_factory.mktemp('plain'))
+    def test(folder):
+        measure(BASE_CONFIG, base, data, folder)
+
+    return read_metrics(made_once(tmp_path_factory, 'plain', test))
 
 
 def fit(checkpoint, data, work_dir):
@@ -44,11 +46,13 @@ def fit(checkpoint, data, work_dir):
 @pytest.fixture(scope='module')
 def trained(data, tmp_path_factory):
     """Train a network until it tells classes apart; return its checkpoint."""
-    work_dir = tmp_path_factory.mktemp('trained')
     options = {**data_options(data), 'train_cfg.max_iters': 40, 'train_cfg.val_interval': 40}
     options['default_hooks.checkpoint.interval'] = 40
-    succeeded(run_tool('train.py', BASE_CONFIG, '--work-dir', work_dir, options=options))
-    return work_dir / 'iter_40.pth'
+
+    def train(folder):
+        succeeded(run_tool('train.py', BASE_CONFIG, '--work-dir', folder, options=options))
+
+    return made_once(tmp_path_factory, 'trained', train) / 'iter_40.pth'
 
 
 def read_fit(text):
@@ -125,6 +129,10 @@ def test_mc_dropout(base, data, plain, tmp_path):
     assert all((m >= 0).all() and m.max() > 1e-6 for m in maps)
 
 
+def merge(*arguments):
+    return run_script(ROOT / 'tools/misc/merge_networks.py', *arguments, cwd=ROOT)
+
+
 def test_deep_ensemble(base, data, plain, tmp_path):
     checkpoint = read_checkpoint(base)
     generator = torch.Generator().manual_seed(0)
@@ -135,15 +143,14 @@ def test_deep_ensemble(base, data, plain, tmp_path):
         for name, t in checkpoint['state_dict'].items()
     }
     torch.save({'state_dict': other}, tmp_path / 'other.pth')
-    tool = [sys.executable, ROOT / 'tools/misc/merge_networks.py']
     merged = tmp_path / 'ensemble.pth'
-    succeeded(run([*tool, base, tmp_path / 'other.pth', '--out', merged]))
+    succeeded(merge(base, tmp_path / 'other.pth', '--out', merged))
     assert len(read_checkpoint(merged)['members']) == 2
     options = {'test_evaluator.scores': '[entropy,mutual_information]'}
     both = measure(config('deep_ensembles'), merged, data, tmp_path / 'both', **options)
     alone = measure(BASE_CONFIG, tmp_path / 'other.pth', data, tmp_path / 'alone')
     assert both['ECE'] not in (plain['ECE'], alone['ECE'])
     assert both['mutual_information/AUROC'] != 50
-    again = run([*tool, base, base, '--out', merged])
+    again = merge(base, base, '--out', merged)
     assert again.returncode == 2
     assert 'a checkpoint is given twice' in again.stderr

@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from ablation import (
     Results,
@@ -21,6 +20,7 @@ from ablation.summary import extreme_rows
 from ablation.variants import DETERMINISTIC_VARIANT, REFERENCE_VARIANT
 from comparison import Estimate
 from helpers.ablation_lists import make_ablation, make_group
+from helpers.pictures import count_panels, places_of, read_picture
 
 LOW = Variant('g/low', 'low', train={'abnn.alpha': '0.1'}, value=0.1, series='tuned')
 HIGH = Variant('g/high', 'high', train={'abnn.alpha': '1'}, value=1.0, series='tuned')
@@ -170,7 +170,11 @@ def test_the_page(results, tmp_path):
     written = write_page(page, pictures, make_ablation(GROUP, empty), results)
     picture = tmp_path / 'docs/ablation/found_g.png'
     assert written == [page, picture]
-    assert np.asarray(Image.open(picture)).std() > 0
+    shown = read_picture(picture)
+    assert count_panels(shown) == 5
+    # a curve in each
+    for part in np.array_split(shown, 5, axis=1):
+        assert len(places_of(part, 'C0')) > 20
     assert picture.stat().st_size < 60_000
     assert not stale.exists()
     text = page.read_text()
