@@ -65,10 +65,10 @@ def same_members(one, other, count=MEMBERS):
     return [(one / name).read_bytes() == (other / name).read_bytes() for name in names]
 
 
-def kill_in_member_1(work_dir, base, data):
+def kill_in_member_1(work_dir, options):
     """Start a training and kill it with SIGKILL between two checkpoints of its second member."""
     arguments = (ABNN_CONFIG, '--work-dir', work_dir)
-    command = tool_command('train.py', *arguments, options=training(base, data))
+    command = tool_command('train.py', *arguments, options=options)
     with open(work_dir.parent / 'killed.log', 'w') as log:
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -79,8 +79,9 @@ def kill_in_member_1(work_dir, base, data):
             start_new_session=True,
         )
         last = work_dir / 'member_1/last_checkpoint'
+        early = [f'iter_{n}.pth' for n in range(2, ITERATIONS, 2)]
         start = time.monotonic()
-        while not (last.exists() and last.read_text().endswith(('iter_3.pth', 'iter_4.pth'))):
+        while not (last.exists() and last.read_text().endswith(tuple(early))):
             assert process.poll() is None, (work_dir.parent / 'killed.log').read_text()[-2000:]
             assert time.monotonic() - start < 300, 'member 1 was never reached'
             time.sleep(0.005)
@@ -91,11 +92,12 @@ def kill_in_member_1(work_dir, base, data):
 
 def test_killed_and_resumed_members_equal_uninterrupted_ones(uninterrupted, base, data, tmp_path):
     work_dir = tmp_path / 'run'
-    assert kill_in_member_1(work_dir, base, data) == -signal.SIGKILL
+    options = training(base, data, **{'default_hooks.checkpoint.interval': 2})
+    assert kill_in_member_1(work_dir, options) == -signal.SIGKILL
     assert (work_dir / 'member_0.safetensors').exists()
     assert not (work_dir / 'member_1.safetensors').exists()
     arguments = (ABNN_CONFIG, '--work-dir', work_dir, '--resume')
-    result = succeeded(start_tool('train.py', *arguments, options=training(base, data)))
+    result = succeeded(start_tool('train.py', *arguments, options=options))
     printed = result.stdout + result.stderr
     assert 'Member 0 of 3 is finished' in printed
     assert 'Advance dataloader' in printed  # member 1 went on, and did not start again
@@ -279,7 +281,7 @@ def without_checkpoint_hook(written_out, path, base, data):
     """Write a config whose process is killed in its validation; it stores no checkpoints."""
     cfg = Config.fromfile(ABNN_CONFIG)
     cfg.merge_from_dict({**SMALL, **data_options(data), 'load_from': str(base)})
-    cfg.abnn.update(num_members=2, max_iters=3)
+    cfg.abnn.update(num_members=2, max_iters=3, num_samples=cfg.model.test_cfg.pop('num_samples'))
     cfg.custom_imports.imports.append('helpers.killed_in_validation')
     cfg.custom_hooks = [dict(type='KilledInValidation')]
     cfg.default_hooks.checkpoint = None
