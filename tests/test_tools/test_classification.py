@@ -11,6 +11,8 @@ from helpers.tool_runner import ROOT, run, succeeded
 
 pytest.importorskip('mmpretrain', reason='classification needs MMPretrain')
 
+pytestmark = pytest.mark.mmpretrain
+
 BASE = ROOT / 'configs/classification/resnet18_digits.py'
 QUICK = [
     'train_dataloader.batch_size=32',
