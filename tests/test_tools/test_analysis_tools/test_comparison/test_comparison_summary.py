@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from comparison import (
     Comparison,
@@ -188,7 +188,12 @@ def test_files(tmp_path):
     text = (tmp_path / 'compare.md').read_text()
     assert text.startswith('# Title\n\nMean over images')
     assert 'Mean ± standard error of 2 seeds (0, 1). Training and prediction time' in text
-    assert Image.open(tmp_path / 'cost_vs_aupr.png').size == (1050, 675)
+    picture = Image.open(tmp_path / 'cost_vs_aupr.png').convert('RGB')
+    assert picture.size == (1050, 708)  # 4.5 inches, and a row of the legend
+    colors = {color: count for count, color in picture.getcolors(1 << 20)}
+    for method in ('#1f77b4', '#ff7f0e'):  # a marker each, there and in the legend
+        assert colors[ImageColor.getrgb(method)] > 100
+    assert ImageColor.getrgb('#2ca02c') not in colors
 
 
 def test_notes(tmp_path):
