@@ -6,6 +6,8 @@ import os
 # several test processes share the CPUs; read when PyTorch is imported, here and in the tools
 if 'PYTEST_XDIST_WORKER' in os.environ:
     os.environ.setdefault('OMP_NUM_THREADS', '1')
+# the tests compare what a CPU computes; MMEngine chooses its device when it is imported
+os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
 import pytest
 from mmengine.registry import init_default_scope
