@@ -73,8 +73,8 @@ if __name__ == '__main__':
     setup(
         name='mmseg_abnn',
         version=read_version(),
-        description='Make a trained MMSegmentation segmentor Bayesian: calibrated, OOD-aware '
-        'pixels',
+        description='Make a trained MMSegmentation segmentor Bayesian: per-pixel uncertainty that '
+        'finds out-of-distribution objects',
         long_description=for_package_page(
             (ROOT / 'README.md').read_text(encoding='utf-8'), REPOSITORY
         ),

@@ -96,8 +96,10 @@ def _expand_model(model: ConfigDict, settings: ABNNSettings, kind: _Kind) -> Non
     test_cfg = model.get('test_cfg') or {}
     twice = [name for name in PredictionSettings.names() if name in test_cfg]
     if twice:
+        moved = ', '.join(f'{name}={test_cfg[name]!r}' for name in twice)
         raise ValueError(
-            f'`model.test_cfg` sets {twice}, which belong into the section `{SECTION}`'
+            f'`model.test_cfg` sets {twice}, which belong into the section `{SECTION}`: write '
+            f'{SECTION}=dict({moved})'
         )
     model.test_cfg = ConfigDict(test_cfg, **settings.test_cfg())
     changed = 0

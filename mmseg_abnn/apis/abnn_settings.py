@@ -70,7 +70,7 @@ class ABNNSettings(PredictionSettings):
         """
         if not isinstance(section, Mapping):
             raise TypeError(f'`{SECTION}` must be a dict, got {section!r}')
-        unknown = sorted(set(section) - set(cls.names()))
+        unknown = sorted(map(str, set(section) - set(cls.names())))
         if unknown:
             raise ValueError(f'`{SECTION}` may hold {cls.names()}, got {unknown}')
         return cls(**section)

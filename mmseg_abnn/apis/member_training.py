@@ -19,6 +19,7 @@ from ..checkpoint import BaseNetwork, read_checkpoint
 from ..engine.hooks.member_losses import etas
 from ..models.layers import noise_facts
 from ..models.member_bank import member_tensors
+from ..models.monte_carlo import MonteCarlo
 from ..models.prediction_settings import PredictionSettings
 from ..models.wrappers import unwrapped
 from .config_parts import dicts_in, has_hook, type_name
@@ -115,7 +116,6 @@ def member_config(cfg: Config, member: int) -> Config:
     if 'visualizer' in cfg:  # one of the same name would go on writing to the folder of the first
         cfg.visualizer.name = cfg.experiment_name
     _drop_initialization(cfg.model)
-    _validate_without_noise(cfg.model)
     _repeat_augmentations(cfg.get('train_dataloader'))
     return cfg
 
@@ -127,15 +127,6 @@ def _drop_initialization(model: ConfigDict) -> None:
             part['pretrained'] = None
         if 'checkpoint' in str(part.get('init_cfg')):
             part['init_cfg'] = None
-
-
-def _validate_without_noise(model: ConfigDict) -> None:
-    # one pass for an image tells whether the fine-tuning broke something; all draws would take
-    # longer than the fine-tuning, and one member's figures are not the ensemble's
-    if type_name(model).startswith('MC'):
-        test_cfg = model.get('test_cfg') or {}
-        others = {k: v for k, v in test_cfg.items() if k not in PredictionSettings.names()}
-        model.test_cfg = ConfigDict(others, draws='none')
 
 
 def _repeat_augmentations(loader: ConfigDict | None) -> None:
@@ -230,6 +221,27 @@ class _AfterTraining(Hook):
             function(runner)
 
 
+class _ValidationWithoutNoise(Hook):
+    """Lets a validation take one pass for an image.
+
+    That tells whether the fine-tuning broke something; all draws would take longer than the
+    fine-tuning, and one member's figures are not the ensemble's.
+    """
+
+    def before_val(self, runner: Runner) -> None:
+        """Let the network predict without noise."""
+        model = unwrapped(runner.model)
+        if isinstance(model, MonteCarlo):
+            self._prediction = model.prediction
+            model.prediction = PredictionSettings(draws='none')
+
+    def after_val(self, runner: Runner) -> None:
+        """Let it predict as its config says."""
+        model = unwrapped(runner.model)
+        if isinstance(model, MonteCarlo):
+            model.prediction = self._prediction
+
+
 def _train_member(cfg: Config, member: int, path: str, base: BaseNetwork, stamp: Stamp) -> None:
     _continue_from_last(cfg, stamp)
 
@@ -250,6 +262,7 @@ def _train_member(cfg: Config, member: int, path: str, base: BaseNetwork, stamp:
 
     runner = build_runner(cfg)
     runner.register_hook(_AfterTraining(store))
+    runner.register_hook(_ValidationWithoutNoise())
     runner.train()
     del runner
     gc.collect()

@@ -17,8 +17,9 @@ _FOR_THE_FILE = ('System environment:', 'Config:', 'Hooks will be executed')
 
 
 def _is_for_the_screen(record: logging.LogRecord) -> bool:
-    beginning = record.getMessage()[:200]
-    return not any(text in beginning for text in _FOR_THE_FILE)
+    if record.levelno != logging.INFO:
+        return True
+    return not record.getMessage().lstrip('-\n').startswith(_FOR_THE_FILE)
 
 
 class _Runner(Runner):

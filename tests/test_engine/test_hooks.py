@@ -275,3 +275,12 @@ def test_a_schedule_with_a_function_in_its_state_is_resumed(tmp_path, base):
     rates('parts', 2)
     changes = dict(resume=True, load_from=str(tmp_path / 'parts/iter_2.pth'))
     assert rates('parts', 4, **changes) == whole
+
+
+def test_a_priority_of_its_own_calls_each_hook_once(tmp_path, base):
+    cfg = small_config(tmp_path, base, iterations=1, hook=dict(priority='LOW'))
+    runner, _ = train(cfg)
+    names = [type(hook).__name__ for hook in runner.hooks]
+    for name in ('ABNNConversionHook', 'CheckpointMembersHook', 'FineTuningHook'):
+        assert names.count(name) == 1, name
+    assert bayesian_layers(runner.model)

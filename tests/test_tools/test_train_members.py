@@ -277,6 +277,14 @@ def test_a_member_is_validated_once_and_without_noise(uninterrupted, base, data,
             assert validated[name] == pytest.approx(expected[name], abs=1e-3), name
 
 
+def test_the_config_of_a_member_predicts_as_the_abnn(uninterrupted, base, data):
+    cfg = Config.fromfile(ABNN_CONFIG)
+    expand_abnn_section(cfg)
+    written = Config.fromfile(uninterrupted / 'member_0' / ABNN_CONFIG.name)
+    expected = {**cfg.model.test_cfg, 'num_samples': SMALL['model.test_cfg.num_samples']}
+    assert written.model.test_cfg.to_dict() == expected
+
+
 def without_checkpoint_hook(written_out, path, base, data):
     """Write a config whose process is killed in its validation; it stores no checkpoints."""
     cfg = Config.fromfile(ABNN_CONFIG)

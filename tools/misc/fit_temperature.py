@@ -1,11 +1,8 @@
 """Fit the temperature of a trained segmentor, or of an ABNN, on its validation set.
 
-Prints T, and the option that tests the network with it:
-
-    python tools/test.py configs/temperature_scaling/... CHECKPOINT --cfg-options \
-        model.test_cfg.temperature=T
-
---out writes a config that has T in it.
+Prints T as the option of tools/test.py that predicts with it: of a plain network with its config of
+configs/temperature_scaling, of an ABNN with its own. --out writes a config that inherits CONFIG and
+has T in it; options that were given here belong into it, too.
 """
 
 import argparse
@@ -92,10 +89,17 @@ def draw_logits(network: Any, batch: Any) -> tuple[list[float], list[Tensor], li
     return weights, logits, labels
 
 
+def has_section(config: str) -> bool:
+    """Tell whether a config file has the section ``abnn``."""
+    return Config.fromfile(config).get(SECTION) is not None
+
+
 def write_config(path: str, config: str, monte_carlo: bool, temperature: float) -> None:
     """Write a config that inherits from ``config`` and predicts with the temperature."""
-    lines = [f'_base_ = {os.path.abspath(config)!r}']
-    if Config.fromfile(config).get(SECTION) is not None:
+    folder = os.path.dirname(os.path.abspath(path))
+    base = os.path.relpath(os.path.abspath(config), folder).replace(os.sep, '/')
+    lines = [f'_base_ = {base!r}']
+    if has_section(config):
         lines.append(f'{SECTION} = dict(temperature={temperature!r})')
     elif monte_carlo:
         lines.append(f'model = dict(test_cfg=dict(temperature={temperature!r}))')
@@ -104,7 +108,7 @@ def write_config(path: str, config: str, monte_carlo: bool, temperature: float) 
             "model = dict(type='MCEncoderDecoder', "
             f"test_cfg=dict(draws='none', temperature={temperature!r}))"
         )
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
     with open(path, 'w', encoding='utf-8') as file:
         file.write(''.join(f'{line}\n' for line in lines))
     print(f'Written: {path}')
@@ -158,7 +162,8 @@ def main() -> None:
             f'no T from {TEMPERATURE_LIMITS[0]} to {TEMPERATURE_LIMITS[1]:.0f} is best: all '
             'predictions are right, or they are no better than chance'
         )
-    print(f'model.test_cfg.temperature={temperature:.6g}')
+    place = SECTION if has_section(args.config) else 'model.test_cfg'
+    print(f'{place}.temperature={temperature:.6g}')
     if args.out:
         write_config(args.out, args.config, monte_carlo, temperature)
 

@@ -75,11 +75,12 @@ class ABNNConversionHook(Hook):
                 'parameters that were to be trained (`frozen_stages`?): they stay as they are; '
                 'their layers draw noise all the same'
             )
-        # both come later in the Runner's list than this hook, so their `before_run` is still called
+        # The Runner goes through its list of hooks at the moment. With the priority of this hook
+        # the new ones come behind it: their `before_run` is still called, and none is called twice.
         if not any(isinstance(hook, CheckpointMembersHook) for hook in runner.hooks):
-            runner.register_hook(CheckpointMembersHook())
+            runner.register_hook(CheckpointMembersHook(), self.priority)
         fixed = list(report.left_alone) if self.settings['norm_eval'] else []
-        runner.register_hook(FineTuningHook(fixed))
+        runner.register_hook(FineTuningHook(fixed), self.priority)
 
     @staticmethod
     def _wrap_again(runner: Runner) -> None:

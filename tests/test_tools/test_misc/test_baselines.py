@@ -57,12 +57,17 @@ def trained(data, tmp_path_factory):
 
 def read_fit(text):
     before, after = map(float, re.search(r'pixels: ([\d.]+), with .*: ([\d.]+)', text).groups())
-    return before, after, *re.search(r'(model.test_cfg.temperature)=([\d.]+)', text).groups()
+    return (
+        before,
+        after,
+        *re.search(r'^([\w.]+\.temperature)=([\d.]+)', text, re.MULTILINE).groups(),
+    )
 
 
 def test_temperature_scaling(trained, data, tmp_path):
     fitted = succeeded(fit(trained, data, tmp_path / 'fit')).stdout
     before, after, name, value = read_fit(fitted)
+    assert name == 'model.test_cfg.temperature'
     assert float(value) > 0
     assert after <= before
     plain = measure(BASE_CONFIG, trained, data, tmp_path / 'plain')
@@ -88,6 +93,7 @@ def test_temperature_of_an_abnn(abnn, trained, data, tmp_path):
     arguments += ('--out', tmp_path / 'fit/temperature.py')
     fitted = succeeded(run_tool('misc/fit_temperature.py', *arguments, options=data_options(data)))
     before, after, name, value = read_fit(fitted.stdout)
+    assert name == 'abnn.temperature'
     assert after <= before
     option = measure(ABNN_CONFIG, member, data, tmp_path / 'option', **{name: value})
     written = measure(tmp_path / 'fit/temperature.py', member, data, tmp_path / 'written')

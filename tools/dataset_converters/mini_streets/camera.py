@@ -67,7 +67,3 @@ class Camera:
         z = self.focal * self.height / np.maximum(below, 1e-3)
         column = np.arange(columns, dtype=np.float64)[None, :] + 0.5
         return (column - self.centre) * z / self.focal + self.x - self.shift(z), z
-
-    def depth_at_row(self, row: float) -> float:
-        """Depth of the ground at a row below the horizon."""
-        return self.focal * self.height / max(row - self.horizon, 1e-3)

@@ -57,6 +57,8 @@ class ClassificationUncertaintyMetric(BaseMetric):
         ValueError: If an argument is not allowed.
     """
 
+    default_prefix = ''  # none, which MMEngine does not warn of
+
     def __init__(
         self,
         scores: Sequence[str] = ('msp', 'entropy'),

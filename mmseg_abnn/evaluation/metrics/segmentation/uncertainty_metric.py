@@ -99,6 +99,8 @@ class UncertaintyMetric(BaseMetric):
         ValueError: If an argument is not allowed.
     """
 
+    default_prefix = ''  # none, which MMEngine does not warn of
+
     def __init__(
         self,
         scores: Sequence[str] = ('msp', 'entropy'),
