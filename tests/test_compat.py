@@ -118,7 +118,9 @@ def test_torchvision_without_its_operators_can_be_imported(errors):
 def test_a_whole_torchvision_stays_as_it_is(tmp_path):
     (tmp_path / 'torchvision.py').write_text(TORCHVISION.format(whole=True))
     interpreted(
-        'import sys; sys.path.insert(0, sys.argv[1]); import torchvision; import mmseg_abnn',
+        'import sys; sys.path.insert(0, sys.argv[1]); import torchvision; import mmseg_abnn; '
+        'assert sys.modules["torchvision"] is torchvision; '
+        'from mmseg_abnn import compat; assert not compat._declared',
         tmp_path,
     )
 

@@ -48,8 +48,7 @@ def build_test_runner(cfg: Config, checkpoint: str) -> Runner:
     """
     cfg.load_from = checkpoint
     runner = build_runner(cfg)
-    if not any(isinstance(hook, CheckpointMembersHook) for hook in runner.hooks):
-        runner.register_hook(CheckpointMembersHook())
+    CheckpointMembersHook.register_in(runner)
     return runner
 
 

@@ -30,8 +30,6 @@ from mmengine.utils.dl_utils import collect_env
 from torch import distributed, multiprocessing
 from torch.backends import cudnn
 
-# what is imported by now stays, and the garbage collector need not look at it after each run
-gc.freeze()
 _CUDNN = ('benchmark', 'deterministic', 'enabled')
 
 

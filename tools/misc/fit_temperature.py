@@ -89,17 +89,14 @@ def draw_logits(network: Any, batch: Any) -> tuple[list[float], list[Tensor], li
     return weights, logits, labels
 
 
-def has_section(config: str) -> bool:
-    """Tell whether a config file has the section ``abnn``."""
-    return Config.fromfile(config).get(SECTION) is not None
-
-
-def write_config(path: str, config: str, monte_carlo: bool, temperature: float) -> None:
+def write_config(
+    path: str, config: str, has_section: bool, monte_carlo: bool, temperature: float
+) -> None:
     """Write a config that inherits from ``config`` and predicts with the temperature."""
     folder = os.path.dirname(os.path.abspath(path))
     base = os.path.relpath(os.path.abspath(config), folder).replace(os.sep, '/')
     lines = [f'_base_ = {base!r}']
-    if has_section(config):
+    if has_section:
         lines.append(f'{SECTION} = dict(temperature={temperature!r})')
     elif monte_carlo:
         lines.append(f'model = dict(test_cfg=dict(temperature={temperature!r}))')
@@ -162,10 +159,11 @@ def main() -> None:
             f'no T from {TEMPERATURE_LIMITS[0]} to {TEMPERATURE_LIMITS[1]:.0f} is best: all '
             'predictions are right, or they are no better than chance'
         )
-    place = SECTION if has_section(args.config) else 'model.test_cfg'
+    has_section = Config.fromfile(args.config).get(SECTION) is not None
+    place = SECTION if has_section else 'model.test_cfg'
     print(f'{place}.temperature={temperature:.6g}')
     if args.out:
-        write_config(args.out, args.config, monte_carlo, temperature)
+        write_config(args.out, args.config, has_section, monte_carlo, temperature)
 
 
 if __name__ == '__main__':

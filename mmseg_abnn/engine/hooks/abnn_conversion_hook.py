@@ -77,8 +77,7 @@ class ABNNConversionHook(Hook):
             )
         # The Runner goes through its list of hooks at the moment. With the priority of this hook
         # the new ones come behind it: their `before_run` is still called, and none is called twice.
-        if not any(isinstance(hook, CheckpointMembersHook) for hook in runner.hooks):
-            runner.register_hook(CheckpointMembersHook(), self.priority)
+        CheckpointMembersHook.register_in(runner, self.priority)
         fixed = list(report.left_alone) if self.settings['norm_eval'] else []
         runner.register_hook(FineTuningHook(fixed), self.priority)
 

@@ -68,6 +68,12 @@ class CheckpointMembersHook(Hook):
     def __init__(self) -> None:
         self._weights_loaded = False
 
+    @classmethod
+    def register_in(cls, runner: Runner, priority: int | str | None = None) -> None:
+        """Register one, unless the Runner has one already."""
+        if not any(isinstance(hook, cls) for hook in runner.hooks):
+            runner.register_hook(cls(), priority)
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Compare names and shapes, and take over the members."""
         model = unwrapped(runner.model)
