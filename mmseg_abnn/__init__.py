@@ -24,6 +24,7 @@ from .conversion import (  # noqa: E402
     install_guards,
     revert_abnn,
 )
+from .engine.entry_points import guard_entry_points  # noqa: E402
 from .models import losses, segmentors  # noqa: E402
 from .models.layers import (  # noqa: E402
     BayesBatchNorm1d,
@@ -42,6 +43,7 @@ from .models.layers import (  # noqa: E402
 )
 
 install_guards()
+guard_entry_points()
 
 __all__ = [
     'BayesBatchNorm1d',

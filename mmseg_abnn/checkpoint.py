@@ -23,6 +23,8 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 from torch._weights_only_unpickler import _get_allowed_globals
 
+from .member_state import members_in, with_members, without_members
+
 _NUMPY_GLOBALS = {
     (module, name)
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray')
@@ -33,6 +35,18 @@ _NUMPY_GLOBALS = {
 _OF_TRAINING = ('optimizer', 'param_schedulers')
 # OSError is what the archive in a file that was cut off gives
 _READ_ERRORS = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError)
+
+
+class LoadByInitModel:
+    """In the file of an ABNN: "load me by ``mmseg_abnn.apis.init_model``".
+
+    PyTorch's safe loader refuses a file that names a class it does not know, and names the class in
+    its error. So a program that has never imported this package does not load such a file for the
+    plain network in it. Once the package is imported the class is allowed, and means nothing.
+    """
+
+
+torch.serialization.add_safe_globals([LoadByInitModel])
 
 
 class Inert:
@@ -79,7 +93,8 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
         map_location: As for :func:`torch.load`.
 
     Returns:
-        The checkpoint's dictionary, with ``state_dict`` where MMEngine wrote it.
+        The checkpoint's dictionary, with ``state_dict`` where MMEngine wrote it. The members of an
+        ABNN are part of that, see :mod:`mmseg_abnn.member_state`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -98,13 +113,31 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
         raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint dictionary')
+    if isinstance(checkpoint.get('members'), list):  # the form of earlier versions
+        checkpoint['state_dict'] = with_members(checkpoint['state_dict'], checkpoint.pop('members'))
     return checkpoint
 
 
-def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return a checkpoint's weights by parameter name, without the prefix of DDP wrappers."""
+def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     state = checkpoint.get('state_dict', checkpoint)
     return {name.removeprefix('module.'): t for name, t in state.items() if isinstance(t, Tensor)}
+
+
+def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return a checkpoint's weights by parameter name, without the prefix of DDP wrappers.
+
+    The members of an ABNN are left out.
+    """
+    return without_members(_state(checkpoint))
+
+
+def member_states(checkpoint: Mapping[str, Any]) -> list[dict[str, Tensor]]:
+    """Return the tensors of each member of an ABNN's checkpoint; an empty list of another's.
+
+    Raises:
+        ValueError: If the members are not numbered from 0 on.
+    """
+    return members_in(_state(checkpoint))
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:

@@ -103,6 +103,12 @@ def check_stack() -> None:
             ) from error
 
 
+def package_versions() -> dict[str, str]:
+    """Return the versions of this package and of those that it needs, as ``<name>_version``."""
+    installed = {name: importlib.import_module(name) for name in (*_REQUIRED, _PACKAGE)}
+    return {f'{name}_version': str(module.__version__) for name, module in installed.items()}
+
+
 def check_classification() -> None:
     """Import MMPretrain, or say what to install.
 

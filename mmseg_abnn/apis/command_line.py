@@ -2,8 +2,9 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import Any
 
 from mmengine.config import Config, DictAction
 
@@ -53,15 +54,7 @@ def load_config(
         if 'mmpretrain' in str(error):
             raise ImportError(f'{error}\n{CLASSIFICATION_HINT}') from error
         raise
-    options = args.cfg_options or {}
-    section = {key: value for key, value in options.items() if key.partition('.')[0] == SECTION}
-    cfg.merge_from_dict(section)
-    if f'{SECTION}.max_iters' in section and f'{SECTION}.max_epochs' not in section:
-        cfg[SECTION]['max_epochs'] = None  # the budget that was given last counts
-    if is_classifier(cfg):
-        import_module('mmseg_abnn.classification')  # the config need not name it
-    expand_abnn_section(cfg)
-    cfg.merge_from_dict({key: value for key, value in options.items() if key not in section})
+    merge_options(cfg, args.cfg_options or {})
     cfg.launcher = args.launcher
     prepare_distributed(cfg, args.launcher)
     # the command line, then the config, then the config's name
@@ -71,6 +64,24 @@ def load_config(
         name = os.path.splitext(os.path.basename(args.config))[0]
         cfg.work_dir = os.path.join('work_dirs', name)
     return cfg
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Apply settings to a config and expand its section ``abnn``, in place.
+
+    Args:
+        cfg: A config as it was read.
+        options: Values by the dotted names of settings; those of the section are applied before it
+            is expanded, the others after.
+    """
+    section = {key: value for key, value in options.items() if key.partition('.')[0] == SECTION}
+    cfg.merge_from_dict(section)
+    if f'{SECTION}.max_iters' in section and f'{SECTION}.max_epochs' not in section:
+        cfg[SECTION]['max_epochs'] = None  # the budget that was given last counts
+    if is_classifier(cfg):
+        import_module('mmseg_abnn.classification')  # the config need not name it
+    expand_abnn_section(cfg)
+    cfg.merge_from_dict({key: value for key, value in options.items() if key not in section})
 
 
 def is_classifier(cfg: Config) -> bool:

@@ -1,6 +1,6 @@
 """Parts of a config: their class names, and the dicts inside them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -29,3 +29,29 @@ def dicts_in(part: Any) -> Iterator[dict[str, Any]]:
 def has_hook(hooks: Sequence[Any] | None, name: str) -> bool:
     """Tell whether ``custom_hooks`` of a config hold a hook of this class."""
     return name in type_names(list(hooks or []))
+
+
+def drop_initialization(model: Any) -> None:
+    """Take away what a network's config loads into it at first, in place.
+
+    All weights come from a checkpoint: nothing needs to be downloaded for the backbone before.
+    """
+    for part in dicts_in(model):
+        if 'pretrained' in part:
+            part['pretrained'] = None
+        if 'checkpoint' in str(part.get('init_cfg')):
+            part['init_cfg'] = None
+
+
+def plain(value: Any, without: Collection[str] = ()) -> Any:
+    """Return a part of a config as data that JSON can hold, without some keys."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v, without) for k, v in value.items() if k not in without}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, without) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def conversion_settings(hook: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the config of an ``ABNNConversionHook`` says of the conversion."""
+    return {key: value for key, value in hook.items() if key not in ('type', '_scope_', 'priority')}

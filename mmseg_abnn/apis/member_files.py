@@ -15,10 +15,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..checkpoint import BaseNetwork, state_hash
+from ..checkpoint import BaseNetwork, LoadByInitModel, state_hash
+from ..compat import package_versions
+from ..member_state import with_members
+from .class_names import class_facts
 
 FORMAT = 'mmseg_abnn member 1'
 ENSEMBLE_FILE = 'abnn.pth'
+# what a member's metadata holds for its own training, or once for all members
+_OF_TRAINING = ('config', 'made_with')
 
 
 def member_path(work_dir: str, member: int) -> str:
@@ -84,16 +89,25 @@ def _check_alike(
         raise ValueError(f'{path} has the seed of member {same[0]}: it is the same member twice')
 
 
-def save_ensemble(path: str, base: BaseNetwork, members: Sequence[str]) -> None:
+def save_ensemble(
+    path: str,
+    base: BaseNetwork,
+    members: Sequence[str],
+    made_with: Mapping[str, Any] | None = None,
+) -> None:
     """Write the base network and its members into one self-contained checkpoint.
 
-    Its ``state_dict`` is the base network's, so that any MMSegmentation tool can load it; the
-    members lie beside it under ``members``.
+    Its ``state_dict`` holds both, see :mod:`mmseg_abnn.member_state`. Its ``meta`` tells ``cfg``,
+    the config as text, ``dataset_meta`` with the classes and their colors, the settings of
+    ``conversion`` and ``prediction``, and the versions of the packages: what
+    :func:`mmseg_abnn.apis.init_model` needs to build and to convert the network.
 
     Args:
         path: The ``.pth`` file to write.
         base: The network that the members were fine-tuned from.
         members: Paths of the member files, in order.
+        made_with: ``cfg``, ``conversion`` and ``prediction``, in place of what the first member was
+            made with.
 
     Raises:
         ValueError: If a member was fine-tuned from another network or with other noise, or is
@@ -108,10 +122,18 @@ def save_ensemble(path: str, base: BaseNetwork, members: Sequence[str]) -> None:
         _check_alike(facts, metadata, member)
         banks.append(tensors)
         facts.append(metadata)
-    _write_ensemble(path, base.state, banks, facts)
+    known = dict(facts[0].get('made_with') or {}) if facts else {}
+    known.update(made_with or {})
+    if (base.meta.get('dataset_meta') or {}).get('classes'):
+        known['dataset_meta'] = class_facts(base.meta['dataset_meta'])
+    _write_ensemble(path, base.state, banks, facts, known)
 
 
-def save_networks(path: str, networks: Mapping[str, Mapping[str, Tensor]]) -> None:
+def save_networks(
+    path: str,
+    networks: Mapping[str, Mapping[str, Tensor]],
+    made_with: Mapping[str, Any] | None = None,
+) -> None:
     """Write whole networks into one checkpoint of the same form: a Deep Ensemble.
 
     Each network is a member that differs in everything, and whose noise has alpha = 0. The
@@ -120,6 +142,7 @@ def save_networks(path: str, networks: Mapping[str, Mapping[str, Tensor]]) -> No
     Args:
         path: The ``.pth`` file to write.
         networks: State dicts, by a name for messages.
+        made_with: What else its ``meta`` tells, see :func:`save_ensemble`.
 
     Raises:
         ValueError: If there are fewer than two, they differ in names or shapes, or two are equal.
@@ -143,7 +166,9 @@ def save_networks(path: str, networks: Mapping[str, Mapping[str, Tensor]]) -> No
         if same != name:
             raise ValueError(f'{name} and {same} hold the same network')
     facts = [{'member': i, 'alpha': 0.0, 'noise_shape': 'channel'} for i in range(len(networks))]
-    _write_ensemble(path, base, [dict(state) for state in networks.values()], facts)
+    _write_ensemble(
+        path, base, [dict(state) for state in networks.values()], facts, made_with or {}
+    )
 
 
 def _write_ensemble(
@@ -151,11 +176,13 @@ def _write_ensemble(
     base_state: Mapping[str, Tensor],
     banks: Sequence[Mapping[str, Tensor]],
     facts: Sequence[Mapping[str, Any]],
+    made_with: Mapping[str, Any],
 ) -> None:
+    own = [{k: v for k, v in fact.items() if k not in _OF_TRAINING} for fact in facts]
     checkpoint = {
-        'meta': {'members': list(facts)},
-        'state_dict': dict(base_state),
-        'members': list(banks),
+        'meta': {**made_with, 'members': own, **package_versions()},
+        'state_dict': with_members(base_state, banks),
+        'load_by': LoadByInitModel,
     }
     partial = f'{path}.{os.getpid()}.part'
     torch.save(checkpoint, partial)

@@ -5,6 +5,7 @@ import gc
 import glob
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -22,10 +23,12 @@ from ..models.member_bank import member_tensors
 from ..models.monte_carlo import MonteCarlo
 from ..models.prediction_settings import PredictionSettings
 from ..models.wrappers import unwrapped
-from .config_parts import dicts_in, has_hook, type_name
+from .class_names import class_facts
+from .config_parts import conversion_settings, drop_initialization, has_hook, plain, type_name
 from .member_files import ENSEMBLE_FILE, load_member, member_path, save_ensemble, save_member
 from .runner import build_runner
 from .stamps import Stamp, differences, read_stamp, write_stamp
+from .stored_config import write_config_text
 
 STARTED_FILE = 'started.json'  # what a member's training was started with
 # what makes a member what it is; other settings may change between two calls
@@ -65,6 +68,7 @@ def train_members(cfg: Config, only: int | None = None) -> str:
     base = BaseNetwork.read(cfg.load_from)
     count = cfg.num_members
     paths = [member_path(cfg.work_dir, member) for member in range(count)]
+    made_with = _made_with(cfg)
     for member in range(count) if only is None else [only]:
         member_cfg = member_config(cfg, member)
         stamp = _stamp(member_cfg, base)
@@ -74,7 +78,7 @@ def train_members(cfg: Config, only: int | None = None) -> str:
             continue
         print_log(f'Fine-tuning member {member} of {count}', logger='current')
         with base.kept():
-            _train_member(member_cfg, member, paths[member], base, stamp)
+            _train_member(member_cfg, member, paths[member], base, stamp, made_with)
     if only is not None:
         return paths[only]
     ensemble = os.path.join(cfg.work_dir, ENSEMBLE_FILE)
@@ -82,7 +86,7 @@ def train_members(cfg: Config, only: int | None = None) -> str:
         # every member was finished, so no Runner has connected the processes
         init_dist(cfg.launcher, **(cfg.get('env_cfg') or {}).get('dist_cfg', {}))
     if is_main_process():
-        save_ensemble(ensemble, base, paths)
+        save_ensemble(ensemble, base, paths, made_with)
         print_log(f'The base network and its {count} members: {ensemble}', logger='current')
     barrier()
     return ensemble
@@ -115,18 +119,9 @@ def member_config(cfg: Config, member: int) -> Config:
     cfg.experiment_name = f'{os.path.basename(os.path.dirname(cfg.work_dir))}_member_{member}'
     if 'visualizer' in cfg:  # one of the same name would go on writing to the folder of the first
         cfg.visualizer.name = cfg.experiment_name
-    _drop_initialization(cfg.model)
+    drop_initialization(cfg.model)
     _repeat_augmentations(cfg.get('train_dataloader'))
     return cfg
-
-
-def _drop_initialization(model: ConfigDict) -> None:
-    # all weights come from `load_from`: nothing needs to be downloaded for the backbone before
-    for part in dicts_in(model):
-        if 'pretrained' in part:
-            part['pretrained'] = None
-        if 'checkpoint' in str(part.get('init_cfg')):
-            part['init_cfg'] = None
 
 
 def _repeat_augmentations(loader: ConfigDict | None) -> None:
@@ -138,15 +133,7 @@ def _repeat_augmentations(loader: ConfigDict | None) -> None:
 
 def decisive_settings(cfg: Config) -> dict[str, Any]:
     """Return the settings of a member's config that its weights depend on, as plain data."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {str(k): plain(v) for k, v in value.items() if k not in _INDECISIVE}
-        if isinstance(value, (list, tuple)):
-            return [plain(item) for item in value]
-        return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-    return {key: plain(cfg.get(key)) for key in _DECISIVE}
+    return {key: plain(cfg.get(key), _INDECISIVE) for key in _DECISIVE}
 
 
 def _stamp(cfg: Config, base: BaseNetwork) -> dict[str, Any]:
@@ -242,7 +229,30 @@ class _ValidationWithoutNoise(Hook):
             model.prediction = self._prediction
 
 
-def _train_member(cfg: Config, member: int, path: str, base: BaseNetwork, stamp: Stamp) -> None:
+def _made_with(cfg: Config) -> dict[str, Any]:
+    """Return what an ABNN's checkpoint tells of its config."""
+    hooks = [hook for hook in cfg.custom_hooks if type_name(hook) == 'ABNNConversionHook']
+    prediction = PredictionSettings.among(cfg.model.get('test_cfg') or {})
+    return {
+        'cfg': write_config_text(cfg),
+        'conversion': plain(conversion_settings(hooks[0])),
+        'prediction': asdict(prediction),
+    }
+
+
+def _dataset_meta(runner: Runner, base: BaseNetwork) -> dict[str, Any]:
+    stored = base.meta.get('dataset_meta') or {}
+    return class_facts(stored or getattr(runner.train_loop.dataloader.dataset, 'metainfo', {}))
+
+
+def _train_member(
+    cfg: Config,
+    member: int,
+    path: str,
+    base: BaseNetwork,
+    stamp: Stamp,
+    made_with: Mapping[str, Any],
+) -> None:
     _continue_from_last(cfg, stamp)
 
     def store(runner: Runner) -> None:
@@ -255,6 +265,7 @@ def _train_member(cfg: Config, member: int, path: str, base: BaseNetwork, stamp:
             'eta': etas(model),
             'version': __version__,
             'config': stamp['config'],
+            'made_with': {**made_with, 'dataset_meta': _dataset_meta(runner, base)},
         }
         if is_main_process():
             save_member(path, member_tensors(_averaged(runner, model), base.state), metadata)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 class MemberBank(nn.Module):
     """The tensors in which one member differs from the base network.
 
-    They are buffers, so they follow the network to its device, but not part of its state dict.
+    They are buffers, so they follow the network to its device. In a state dict they have the names
+    of what they replace.
 
     Args:
         tensors: Values by the name of the parameter or buffer that they replace.
@@ -25,6 +27,14 @@ class MemberBank(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """Return the values by name."""
         return {name: getattr(self, key) for name, key in self._keys.items()}
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Tensor], prefix: str, keep_vars: bool
+    ) -> None:
+        destination.update({prefix + name: tensor for name, tensor in self.tensors().items()})
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the network builds its banks from the state dict."""
 
 
 def member_tensors(model: nn.Module, base_state: Mapping[str, Tensor]) -> dict[str, Tensor]:

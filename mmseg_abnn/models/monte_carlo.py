@@ -7,7 +7,8 @@ from typing import Any, cast
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from .layers import Draw, DrawMemory, hold_draw, hold_dropout, noise_off
+from ..member_state import members_in
+from .layers import Draw, DrawMemory, bayesian_layers, hold_draw, hold_dropout, noise_off
 from .member_bank import MemberBank, applied, check_member
 from .prediction_settings import PredictionSettings
 from .running_prediction import MeanPrediction, RunningPrediction
@@ -24,7 +25,8 @@ class MonteCarlo:
 
     The network's Bayesian layers come from ``convert_to_abnn`` (``ABNNConversionHook`` in a
     config), or from its ``norm_cfg``; without them only ``draws='dropout'`` and ``draws='none'``
-    predict. Until :meth:`set_members` is called the only member is the network itself.
+    predict. The members are part of the state dict, and come with it, or by :meth:`set_members`.
+    Until then the only member is the network itself.
     """
 
     members: nn.ModuleList
@@ -55,6 +57,18 @@ class MonteCarlo:
             check_member(network, tensors, f'member {i}')
         device = next(network.parameters()).device
         self.members = nn.ModuleList(MemberBank(t).to(device) for t in members)
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Tensor], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        own = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in state_dict.items()
+            if key.startswith(prefix)
+        }
+        if members := members_in(own):
+            self.set_members(members)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  # type: ignore[misc]
 
     def draw_logits(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None
@@ -131,6 +145,7 @@ class MonteCarlo:
         network = cast(nn.Module, self)
         with ExitStack() as stack:
             if self.prediction.draws == 'noise':
+                self._check_converted()
                 stack.enter_context(hold_draw(network, draw, self._memory))
             else:
                 stack.enter_context(noise_off(network))
@@ -138,6 +153,14 @@ class MonteCarlo:
                 stack.enter_context(hold_dropout(network, draw))
             stack.enter_context(applied(network, bank))
             yield
+
+    def _check_converted(self) -> None:
+        if not bayesian_layers(cast(nn.Module, self)):
+            raise RuntimeError(
+                f'{type(self).__name__} is to draw noise and holds no Bayesian layer: whatever '
+                'built it did not convert it. Call mmseg_abnn.apis.init_model or ABNNInferencer, '
+                'which do, or tools/test.py of mmseg_abnn'
+            )
 
     def _draw(self, member: int, index: int, images: Sequence[str | None]) -> Draw | Sequence[Draw]:
         draw = Draw(self.prediction.seed, member, index)

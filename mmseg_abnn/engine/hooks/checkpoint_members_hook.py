@@ -1,17 +1,18 @@
 """What a checkpoint brings: weights that must be those of the model, and the members of an ABNN."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-from ...checkpoint import network_state
+from ...checkpoint import member_states, network_state
 from ...models.layers import bayesian_layers, noise_facts
 from ...models.monte_carlo import MonteCarlo
 from ...models.wrappers import unwrapped
+from ..entry_points import members_refused
 
 _NOT_TESTED = 'auxiliary_head.'
 
@@ -54,9 +55,39 @@ def check_weights_arrive(model: nn.Module, checkpoint: dict[str, Any], without: 
         )
 
 
+def noise_differences(model: MonteCarlo, checkpoint: Mapping[str, Any]) -> list[str]:
+    """Say in what the noise that an ABNN was fine-tuned with is not that of the network."""
+    if model.prediction.draws != 'noise':
+        return []
+    facts = (checkpoint.get('meta') or {}).get('members') or []
+    found = []
+    for key, now in noise_facts(cast(nn.Module, model)).items():
+        others = [member[key] for member in facts if member.get(key, now) != now]
+        if others:
+            found.append(
+                f'The members were fine-tuned with {key}={others[0]}, they are used with '
+                f'{key}={now}'
+            )
+    return found
+
+
+def missing_members(model: MonteCarlo) -> str | None:
+    """Say what is predicted if a network that samples has no members; None if it has some."""
+    if len(model.members):
+        return None
+    noisy = any(layer.alpha for layer in bayesian_layers(cast(nn.Module, model)).values())
+    draws = model.prediction.draws
+    return (
+        'The checkpoint holds no members: the noise is drawn around its one set of weights (M = 1)'
+        if draws == 'dropout' or (draws == 'noise' and noisy)
+        else 'The checkpoint holds no members, and there is no noise: this tests one '
+        'deterministic network, no ensemble'
+    )
+
+
 @HOOKS.register_module(name=['CheckpointMembersHook', 'WeightsCheckHook'])
 class CheckpointMembersHook(Hook):
-    """Checks a checkpoint that the Runner loads, and hands the members in it to the network.
+    """Checks a checkpoint that the Runner loads, and that its members are taken by the network.
 
     MMEngine only warns of weights that do not fit; this raises. Where nothing is trained, auxiliary
     heads, which take no part in a prediction, may differ. Before a validation or a test it says
@@ -75,39 +106,25 @@ class CheckpointMembersHook(Hook):
             runner.register_hook(cls(), priority)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Compare names and shapes, and take over the members."""
+        """Compare names and shapes, and see to it that the members arrive."""
         model = unwrapped(runner.model)
         trains = isinstance(runner._train_loop, BaseLoop)
         check_weights_arrive(model, checkpoint, without='' if trains else _NOT_TESTED)
         self._weights_loaded = True
-        members = checkpoint.get('members')
-        if not members:
+        count = len(member_states(checkpoint))
+        if not count:
             return
-        if not isinstance(model, MonteCarlo):
+        if trains:
             runner.logger.warning(
-                f"The checkpoint's {len(members)} members are ignored: {type(model).__name__} does "
-                'not sample, MCEncoderDecoder and MCImageClassifier do'
+                f'The {count} members in the checkpoint are ignored: the training starts from '
+                'its base network'
             )
-        elif trains:
-            runner.logger.warning(
-                f'The {len(members)} members in the checkpoint are ignored: fine-tuning starts '
-                'from its base network'
-            )
+            checkpoint['state_dict'] = network_state(checkpoint)
+        elif not isinstance(model, MonteCarlo):
+            raise ValueError(members_refused(count, model))
         else:
-            model.set_members(members)
-            self._compare_noise(runner, model, checkpoint['meta']['members'])
-
-    @staticmethod
-    def _compare_noise(runner: Runner, model: Any, members: Sequence[Mapping[str, Any]]) -> None:
-        if model.prediction.draws != 'noise':
-            return
-        for key, now in noise_facts(model).items():
-            others = [facts[key] for facts in members if facts.get(key, now) != now]
-            if others:
-                runner.logger.warning(
-                    f'The members were fine-tuned with {key}={others[0]}, they are used with '
-                    f'{key}={now}'
-                )
+            for difference in noise_differences(model, checkpoint):
+                runner.logger.warning(difference)
 
     def before_val(self, runner: Runner) -> None:
         """Say loudly if nothing is averaged."""
@@ -125,13 +142,5 @@ class CheckpointMembersHook(Hook):
         model = unwrapped(runner.model)
         if not self._weights_loaded:
             raise ValueError('no checkpoint was loaded: there is no trained network to test')
-        if isinstance(model, MonteCarlo) and len(model.members) == 0:
-            noisy = any(layer.alpha for layer in bayesian_layers(model).values())
-            draws = model.prediction.draws
-            runner.logger.warning(
-                'The checkpoint holds no members: the noise is drawn around its one set of weights '
-                '(M = 1)'
-                if draws == 'dropout' or (draws == 'noise' and noisy)
-                else 'The checkpoint holds no members, and there is no noise: this tests one '
-                'deterministic network, no ensemble'
-            )
+        if isinstance(model, MonteCarlo) and (warning := missing_members(model)):
+            runner.logger.warning(warning)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mmseg_abnn.checkpoint import network_state, read_checkpoint
+from mmseg_abnn.checkpoint import member_states, network_state, read_checkpoint
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def read_storage(checkpoint: str) -> Storage:
     """
     content = read_checkpoint(checkpoint)
     network = list(network_state(content).values())
-    members = [tensor for member in content.get('members', ()) for tensor in member.values()]
+    members = [tensor for member in member_states(content) for tensor in member.values()]
     own = _bytes(network)
     return Storage(own, _bytes([*network, *members]) - own, os.path.getsize(checkpoint))
 

@@ -1,0 +1,68 @@
+"""The pipeline that loads and prepares images without labels, found in a config."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmcv.transforms import LoadAnnotations
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import TRANSFORMS
+
+from .config_parts import type_name
+
+
+def inference_pipeline(cfg: Config) -> list[ConfigDict]:
+    """Return the test pipeline of a config without what loads labels.
+
+    It is that of ``test_dataloader.dataset``, of the first data set in it if that wraps others
+    (``ConcatDataset``, ``OODTestSet``), else ``test_pipeline``.
+
+    Raises:
+        ValueError: If the config has none, or nothing in it loads an image.
+    """
+    pipeline = _first_pipeline((cfg.get('test_dataloader') or {}).get('dataset'))
+    if pipeline is None:
+        pipeline = cfg.get('test_pipeline')
+    if not pipeline:
+        raise ValueError(
+            'the config says of no pipeline how an image is prepared: it needs `test_pipeline`, or '
+            '`test_dataloader.dataset.pipeline`'
+        )
+    kept = [ConfigDict(transform) for transform in pipeline if not _loads_labels(transform)]
+    if not any(_loads_image(transform) for transform in kept):
+        raise ValueError(
+            f'the test pipeline loads no image: it needs a `LoadImageFromFile`, got '
+            f'{[type_name(transform) for transform in kept]}'
+        )
+    return kept
+
+
+def for_arrays(pipeline: Sequence[ConfigDict]) -> list[ConfigDict]:
+    """Return a pipeline that takes images which are loaded already."""
+    return [
+        ConfigDict(type='mmseg.LoadImageFromNDArray') if _loads_image(transform) else transform
+        for transform in pipeline
+    ]
+
+
+def _first_pipeline(dataset: Any) -> Any:
+    if not isinstance(dataset, dict):
+        return None
+    if dataset.get('pipeline'):
+        return dataset['pipeline']
+    inner = [dataset.get('dataset'), *(dataset.get('datasets') or [])]
+    found = (_first_pipeline(part) for part in inner)
+    return next((pipeline for pipeline in found if pipeline), None)
+
+
+def _loads_labels(transform: Any) -> bool:
+    if 'Annotation' in type_name(transform):
+        return True
+    kind = transform.get('type')
+    with TRANSFORMS.switch_scope_and_registry(None) as registry:
+        found = kind if isinstance(kind, type) else registry.get(kind)
+    return isinstance(found, type) and issubclass(found, LoadAnnotations)
+
+
+def _loads_image(transform: Any) -> bool:
+    name = type_name(transform)
+    return name.startswith('Load') and 'Image' in name
