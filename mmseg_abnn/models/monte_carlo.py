@@ -157,9 +157,9 @@ class MonteCarlo:
     def _check_converted(self) -> None:
         if not bayesian_layers(cast(nn.Module, self)):
             raise RuntimeError(
-                f'{type(self).__name__} is to draw noise and holds no Bayesian layer: whatever '
-                'built it did not convert it. Call mmseg_abnn.apis.init_model or ABNNInferencer, '
-                'which do, or tools/test.py of mmseg_abnn'
+                f'{type(self).__name__} draws noise, but holds no Bayesian normalization layer: '
+                'whatever built it did not convert it. Call mmseg_abnn.apis.init_model or '
+                'ABNNInferencer, which do, or tools/test.py of mmseg_abnn'
             )
 
     def _draw(self, member: int, index: int, images: Sequence[str | None]) -> Draw | Sequence[Draw]:

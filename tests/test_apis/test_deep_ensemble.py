@@ -6,7 +6,7 @@ import torch
 from helpers.networks import build_segmentor
 from mmseg_abnn import convert_to_abnn
 from mmseg_abnn.apis.member_files import save_networks
-from mmseg_abnn.checkpoint import read_checkpoint
+from mmseg_abnn.checkpoint import member_states, read_checkpoint
 
 
 def another(state, seed):
@@ -33,7 +33,7 @@ def test_it_is_the_mean_of_the_networks(tmp_path, converted):
         test_cfg = dict(mode='whole', draws='none')
         model = build_segmentor(type='MCEncoderDecoder', test_cfg=test_cfg)
     model.load_state_dict(checkpoint['state_dict'])
-    model.set_members(checkpoint['members'])
+    model.set_members(member_states(checkpoint))
     x = torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         found = [sample.seg_logits.data.exp() for sample in model.predict(x)]

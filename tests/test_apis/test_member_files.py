@@ -10,7 +10,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mmseg_abnn.apis.member_files import load_member, save_ensemble, save_member
-from mmseg_abnn.checkpoint import BaseNetwork, read_checkpoint, state_hash
+from mmseg_abnn.checkpoint import (
+    BaseNetwork,
+    member_states,
+    network_state,
+    read_checkpoint,
+    state_hash,
+)
 from mmseg_abnn.conversion import convert_to_abnn
 from mmseg_abnn.models.member_bank import check_member, member_tensors
 
@@ -83,9 +89,9 @@ def test_ensemble_file_holds_the_base_network_and_the_members(tmp_path, model):
         save_member(paths[m], tensors, dict(base_hash=state_hash(base), alpha=0.1, member=m))
     save_ensemble(str(tmp_path / 'abnn.pth'), BaseNetwork('base.pth', {'state_dict': base}), paths)
     checkpoint = read_checkpoint(tmp_path / 'abnn.pth')
-    assert list(checkpoint['state_dict']) == list(base)
+    assert list(network_state(checkpoint)) == list(base)
     assert all(torch.equal(checkpoint['state_dict'][n], base[n]) for n in base)
-    assert torch.equal(checkpoint['members'][1]['1.bias'], base['1.bias'] + 2)
+    assert torch.equal(member_states(checkpoint)[1]['1.bias'], base['1.bias'] + 2)
     assert [facts['member'] for facts in checkpoint['meta']['members']] == [0, 1]
 
 

@@ -12,7 +12,7 @@ from helpers.networks import TINY
 from helpers.small_runs import base_checkpoint, small_config
 from mmseg_abnn.apis import member_training, train
 from mmseg_abnn.apis.member_files import load_member
-from mmseg_abnn.checkpoint import read_checkpoint
+from mmseg_abnn.checkpoint import member_states, read_checkpoint
 from mmseg_abnn.models.prediction_settings import PredictionSettings
 
 
@@ -85,6 +85,6 @@ def test_a_member_survives_its_validation(tmp_path, monkeypatch, checkpoint):
 
     monkeypatch.setattr(member_training, 'build_runner', None)  # nothing is trained again
     ensemble = read_checkpoint(train(config()))
-    assert ensemble['members'][0].keys() == tensors.keys()
+    assert member_states(ensemble)[0].keys() == tensors.keys()
     for name, tensor in tensors.items():
-        assert torch.equal(ensemble['members'][0][name], tensor)
+        assert torch.equal(member_states(ensemble)[0][name], tensor)

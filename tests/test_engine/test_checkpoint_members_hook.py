@@ -113,11 +113,11 @@ def test_other_noise_than_that_of_the_fine_tuning_is_said(state, run):
     assert log(runner).count(message) == 1
 
 
-def test_a_network_that_does_not_sample_says_that_it_ignores_members(state, run):
+def test_a_network_that_does_not_sample_takes_no_members(state, run):
     changes = {'model.type': 'EncoderDecoder', 'custom_hooks': []}
-    runner = run(with_members(state), **changes)
-    message = "The checkpoint's 2 members are ignored: EncoderDecoder does not sample"
-    assert log(runner).count(message) == 1
+    message = "an ABNN's with 2 members, and EncoderDecoder would predict without them"
+    with pytest.raises(ValueError, match=message):
+        run(with_members(state), **changes)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from helpers.tool_runner import (
     succeeded,
 )
 from mmseg_abnn.apis.member_files import load_member
-from mmseg_abnn.checkpoint import read_checkpoint, state_hash
+from mmseg_abnn.checkpoint import member_states, read_checkpoint, state_hash
 from mmseg_abnn.datasets import MiniStreetsDataset
 from mmseg_abnn.evaluation.functional import average_precision, fpr_at_recall, roc_auc
 
@@ -77,7 +77,7 @@ def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
     norms = {n.removesuffix('.running_mean') for n in statistics}
     expected = {f'{norm}.{kind}' for norm in norms for kind in ('weight', 'bias')}
     etas = []
-    for m, tensors in enumerate(ensemble['members']):
+    for m, tensors in enumerate(member_states(ensemble)):
         stored, facts = load_member(str(abnn / f'member_{m}.safetensors'))
         assert set(tensors) == set(stored) == expected
         assert any(not torch.equal(tensors[n], state[n]) for n in expected)
@@ -90,7 +90,7 @@ def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
         own = read_checkpoint(abnn / f'member_{m}' / 'iter_3.pth')['state_dict']
         assert all(torch.equal(own[n], state[n]) for n in state if n not in expected)
     assert etas[0] != etas[1]
-    first, second = ensemble['members']
+    first, second = member_states(ensemble)
     assert any(not torch.equal(first[n], second[n]) for n in expected)
 
 
@@ -220,7 +220,7 @@ def test_two_processes_train_and_test(base, data, abnn, tmp_path):
     (work_dir / 'abnn.pth').unlink()
     result = launch(*train, options=options)
     assert 'Member 1 of 2 is finished' in result.stdout + result.stderr
-    assert len(read_checkpoint(work_dir / 'abnn.pth')['members']) == 2
+    assert len(member_states(read_checkpoint(work_dir / 'abnn.pth'))) == 2
 
 
 def test_two_processes_with_augmentation_equal_one(data, abnn, tmp_path):

@@ -33,7 +33,7 @@ from helpers.tool_runner import (
 from mmseg_abnn import checkpoint
 from mmseg_abnn.apis import expand_abnn_section
 from mmseg_abnn.apis.member_files import load_member
-from mmseg_abnn.checkpoint import read_checkpoint, state_hash
+from mmseg_abnn.checkpoint import member_states, read_checkpoint, state_hash
 
 pytestmark = pytest.mark.usefixtures('without_plots')
 
@@ -103,7 +103,7 @@ def test_killed_and_resumed_members_equal_uninterrupted_ones(uninterrupted, base
     assert 'Advance dataloader' in printed  # member 1 went on, and did not start again
     assert same_members(work_dir, uninterrupted) == [True] * MEMBERS
     ensembles = [
-        read_checkpoint(path / 'abnn.pth')['members'] for path in (work_dir, uninterrupted)
+        member_states(read_checkpoint(path / 'abnn.pth')) for path in (work_dir, uninterrupted)
     ]
     for one, other in zip(*ensembles, strict=True):
         assert all(torch.equal(one[name], other[name]) for name in other)
@@ -176,7 +176,7 @@ def test_members_of_separate_jobs_are_merged(uninterrupted, base, data, tmp_path
     whole = read_checkpoint(uninterrupted / 'abnn.pth')
     assert merged['meta'] == whole['meta']
     assert merged['state_dict'].keys() == whole['state_dict'].keys()
-    for one, other in zip(merged['members'], whole['members'], strict=True):
+    for one, other in zip(member_states(merged), member_states(whole), strict=True):
         assert all(torch.equal(one[name], value) for name, value in other.items())
 
     again = merge(base, paths[0], paths[0], '--out', tmp_path / 'twice.pth')
@@ -315,7 +315,7 @@ def test_a_member_that_is_killed_in_its_validation_is_kept(written_out, base, da
     assert 'Member 0 of 2 is finished' in result.stdout
     assert result.stdout.count('Iter(train)') == 3  # of member 1
     assert (member.stat().st_ino, member.stat().st_mtime_ns) == stored
-    assert len(read_checkpoint(work_dir / 'abnn.pth')['members']) == 2
+    assert len(member_states(read_checkpoint(work_dir / 'abnn.pth'))) == 2
 
 
 def test_full_members(base, data, tmp_path):

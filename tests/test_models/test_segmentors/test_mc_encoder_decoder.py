@@ -124,7 +124,24 @@ def test_members_cost_their_own_parameters_only():
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert sum(p.numel() for p in model.parameters()) == before
     assert banks == 2 * trainable < 0.05 * before
-    assert not any('members' in key for key in model.state_dict())
+
+
+def test_members_come_with_the_state_dict_of_the_network():
+    model, other = build(), build()
+    members = [perturbed(model, 0), perturbed(model, 1)]
+    model.set_members(members)
+    state = model.state_dict()
+    for index, member in enumerate(members):
+        for name, tensor in member.items():
+            assert torch.equal(state[f'members.{index}.{name}'], tensor)
+    other.load_state_dict(state)  # strict
+    assert [bank.tensors().keys() for bank in other.members] == [m.keys() for m in members]
+    x = torch.rand(1, 3, 32, 32)
+    expected, (sample,) = predict(model, x)[0], predict(other, x)
+    assert torch.equal(sample.seg_logits.data, expected.seg_logits.data)
+    del state['members.0.' + next(iter(members[0]))], state['members.1.' + next(iter(members[1]))]
+    with pytest.raises(ValueError, match='numbered from 0 on, got'):
+        other.load_state_dict({**state, 'members.7.x': torch.zeros(1)})
 
 
 def test_a_member_is_taken_out_again_after_a_failure():

@@ -10,7 +10,7 @@ import torch
 from helpers.in_process import run_script
 from helpers.sharing import made_once
 from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, ROOT, data_options, run_tool, succeeded
-from mmseg_abnn.checkpoint import read_checkpoint
+from mmseg_abnn.checkpoint import member_states, read_checkpoint
 
 pytestmark = pytest.mark.usefixtures('without_plots')
 
@@ -151,7 +151,7 @@ def test_deep_ensemble(base, data, plain, tmp_path):
     torch.save({'state_dict': other}, tmp_path / 'other.pth')
     merged = tmp_path / 'ensemble.pth'
     succeeded(merge(base, tmp_path / 'other.pth', '--out', merged))
-    assert len(read_checkpoint(merged)['members']) == 2
+    assert len(member_states(read_checkpoint(merged))) == 2
     options = {'test_evaluator.scores': '[entropy,mutual_information]'}
     both = measure(config('deep_ensembles'), merged, data, tmp_path / 'both', **options)
     alone = measure(BASE_CONFIG, tmp_path / 'other.pth', data, tmp_path / 'alone')
