@@ -10,7 +10,8 @@ from .compat import check_classification
 check_classification()
 
 from .datasets import classification as datasets  # noqa: E402
+from .engine.named_visualization_hook import NamedVisualizationHook  # noqa: E402
 from .evaluation.metrics import ClassificationUncertaintyMetric  # noqa: E402
 from .models import backbones, classifiers  # noqa: E402
 
-__all__ = ['ClassificationUncertaintyMetric', 'backbones', 'classifiers', 'datasets']
+__all__ = ['ClassificationUncertaintyMetric', 'NamedVisualizationHook', 'backbones', 'classifiers', 'datasets']

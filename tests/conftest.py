@@ -1,6 +1,7 @@
 """Settings for all tests."""
 
 import gc
+import logging
 import os
 
 # several test processes share the CPUs; read when PyTorch is imported, here and in the tools
@@ -10,6 +11,7 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
 import pytest
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from yapf.yapflib import yapf_api
 
@@ -47,3 +49,15 @@ def _format_configs_once(monkeypatch):
 def _mmseg_scope():
     """Look up registered names in MMSegmentation first, as a config's default scope does."""
     init_default_scope('mmseg')
+
+
+@pytest.fixture
+def log():
+    """The messages that are logged during the test."""
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)

@@ -13,6 +13,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='the checkpoint file; of an ABNN its abnn.pth')
     add_common_arguments(parser)
     parser.add_argument('--out', help='the folder to save predictions and score maps to')
+    parser.add_argument(
+        '--out-format',
+        choices=['npy', 'png', 'pth'],
+        help='what --out saves score maps as: float32 arrays (npy, the default), 16-bit pictures '
+        '(png), or the files of the MUAD challenge (pth: the prediction and its confidence)',
+    )
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument('--show-dir', help='the folder to save pictures of the predictions to')
     parser.add_argument(
@@ -30,7 +36,7 @@ def main() -> None:
         show_pictures(cfg, args.show_dir, args.show, args.wait_time)
     if args.tta:
         enable_tta(cfg)
-    test(cfg, args.checkpoint, args.out)
+    test(cfg, args.checkpoint, args.out, args.out_format)
 
 
 if __name__ == '__main__':

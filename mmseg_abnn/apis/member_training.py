@@ -117,7 +117,7 @@ def member_config(cfg: Config, member: int) -> Config:
     cfg.randomness = dict(cfg.get('randomness') or {}, seed=(0 if seed is None else seed) + member)
     cfg.work_dir = os.path.join(cfg.work_dir, f'member_{member}')
     cfg.experiment_name = f'{os.path.basename(os.path.dirname(cfg.work_dir))}_member_{member}'
-    if 'visualizer' in cfg:  # one of the same name would go on writing to the folder of the first
+    if cfg.get('visualizer'):  # one of the same name would go on writing to the folder of the first
         cfg.visualizer.name = cfg.experiment_name
     drop_initialization(cfg.model)
     _repeat_augmentations(cfg.get('train_dataloader'))

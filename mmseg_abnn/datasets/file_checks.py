@@ -68,6 +68,27 @@ def pair_files(
     return [(images[stem], labels[stem]) for stem in sorted(images)]
 
 
+def list_images(image_dir: Path, image_suffix: str) -> list[Path]:
+    """List images that have no labels.
+
+    Args:
+        image_dir: Folder of the images; sub-folders count.
+        image_suffix: How the name of an image ends.
+
+    Returns:
+        Paths, sorted.
+
+    Raises:
+        FileNotFoundError: If the folder is missing or holds no image.
+    """
+    if not image_dir.is_dir():
+        raise FileNotFoundError(f'the image folder {image_dir} does not exist')
+    images = _stems(image_dir, image_suffix)
+    if not images:
+        raise FileNotFoundError(f'the image folder {image_dir} holds no file *{image_suffix}')
+    return [images[stem] for stem in sorted(images)]
+
+
 def check_label_files(
     pairs: Sequence[tuple[Path, Path]],
     allowed_ids: Mapping[int, int] | Sequence[int],

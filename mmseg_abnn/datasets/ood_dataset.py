@@ -9,7 +9,7 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmseg_abnn.datasets.file_checks import check_label_files, pair_files
+from mmseg_abnn.datasets.file_checks import check_label_files, list_images, pair_files
 from mmseg_abnn.datasets.odgt import read_odgt
 
 OOD_ID = 254
@@ -31,7 +31,7 @@ class OODSegDataset(BaseSegDataset):
     it; ``LoadOODAnnotations`` adds the choice between keeping and ignoring OOD pixels.
 
     Every ``data_info`` holds ``img_path``, ``seg_map_path``, ``label_map``,
-    ``reduce_zero_label``, ``seg_fields``, ``split`` and ``ood_id``.
+    ``reduce_zero_label``, ``seg_fields``, ``split`` and ``ood_id``; see ``with_labels``.
 
     Args:
         split: One of the class's ``SPLITS``.
@@ -46,6 +46,8 @@ class OODSegDataset(BaseSegDataset):
         list_roots: Further folders, relative to ``data_root``.
         check_labels: Open every label once at construction, see :func:`check_label_files`.
         skip_broken: Leave out labels that are wrong, and say which, instead of raising.
+        with_labels: False: the images have no labels, as those of benchmarks that hide them; no
+            ``data_info`` holds a ``seg_map_path`` then.
         metainfo: Overrides of ``METAINFO``, for instance ``dict(classes=('road', 'car'))``.
         pipeline: Transforms.
         test_mode: Whether a sample that cannot be prepared is an error.
@@ -75,6 +77,7 @@ class OODSegDataset(BaseSegDataset):
         list_roots: Sequence[str] = (),
         check_labels: bool = True,
         skip_broken: bool = False,
+        with_labels: bool = True,
         metainfo: Mapping[str, Any] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
@@ -88,6 +91,12 @@ class OODSegDataset(BaseSegDataset):
         self.list_roots = tuple(list_roots)
         self.check_labels = check_labels
         self.skip_broken = skip_broken
+        if ann_file and not with_labels:
+            raise ValueError(
+                f'`with_labels=False` is for folders, got `ann_file` {ann_file!r}, whose entries '
+                'name labels'
+            )
+        self.with_labels = with_labels
         super().__init__(
             data_root=data_root,
             data_prefix=dict(data_prefix),
@@ -126,6 +135,10 @@ class OODSegDataset(BaseSegDataset):
             FileNotFoundError: If a folder is missing or holds no image.
             ValueError: If the files do not pair, or a label is not what the format says.
         """
+        label_map = self.composed_label_map()
+        if not self.with_labels:
+            images = list_images(Path(self.data_prefix['img_path']), self.img_suffix)
+            return [self._info(image, label_map) for image in images]
         if self.ann_file:
             root, path = Path(self.data_root or '.'), Path(self.ann_file)
             others = [root / folder for folder in self.list_roots]
@@ -139,16 +152,17 @@ class OODSegDataset(BaseSegDataset):
             )
         if self.check_labels:
             pairs = check_label_files(pairs, self.stored_label_map, self.skip_broken)
-        label_map = self.composed_label_map()
         return [
-            {
-                'img_path': str(image),
-                'seg_map_path': str(label),
-                'label_map': label_map,
-                'reduce_zero_label': self.reduce_zero_label,
-                'seg_fields': [],
-                'split': self.split,
-                'ood_id': OOD_ID,
-            }
-            for image, label in pairs
+            {**self._info(image, label_map), 'seg_map_path': str(label)} for image, label in pairs
         ]
+
+    def _info(self, image: Path, label_map: dict[int, int]) -> dict:
+        """Return what is said about an image beside its label."""
+        return {
+            'img_path': str(image),
+            'label_map': label_map,
+            'reduce_zero_label': self.reduce_zero_label,
+            'seg_fields': [],
+            'split': self.split,
+            'ood_id': OOD_ID,
+        }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from mmseg.registry import DATASETS
@@ -55,18 +53,3 @@ def _unwrap(dataset: Any) -> list[Any]:
     if hasattr(dataset, 'datasets'):
         return [leaf for part in dataset.datasets for leaf in _unwrap(part)]
     return [dataset]
-
-
-def names_below(paths: list[str]) -> dict[str, Path]:
-    """Name files by their paths below the folder that holds all of them, without suffixes.
-
-    Args:
-        paths: Files of a dataset.
-
-    Returns:
-        Path to name; no two files have the same. Suffixes stay if there are several.
-    """
-    root = os.path.commonpath([os.path.dirname(path) for path in paths])
-    one_suffix = len({Path(path).suffix for path in paths}) == 1
-    names = {path: Path(os.path.relpath(path, root)) for path in paths}
-    return {path: name.with_suffix('') if one_suffix else name for path, name in names.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import cv2
@@ -17,6 +18,8 @@ from mmseg_abnn.datasets.ood_dataset import IGNORE_ID
 
 UNKNOWN = -1
 """Id of a pixel whose stored id stands for nothing: no class, not OOD, not ignored."""
+
+_NUMBERS = ('F', 'I')  # Pillow's modes of images whose pixels are any numbers
 
 # Pillow's words for a file that is missing, broken, cut off or too large
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
@@ -126,6 +129,35 @@ def read_image(info: Mapping[str, Any], backend_args: dict | None = None) -> np.
     if image is None:
         raise ValueError('its image cannot be read')
     return np.ascontiguousarray(image[..., ::-1])
+
+
+def read_drawable(path: str, backend_args: dict | None = None) -> np.ndarray:
+    """Read an image for a picture of it, if it is one.
+
+    Args:
+        path: The image.
+        backend_args: Arguments of the file backend.
+
+    Returns:
+        RGB uint8, shape (H, W, 3).
+
+    Raises:
+        ValueError: If it is missing, broken or no picture: of another number of channels than a
+            picture has, or of numbers that stand for no brightness. The message does not name the
+            file.
+    """
+    try:
+        data = fileio.get(path, backend_args=backend_args)
+        # OpenCV reads such files too, and makes something black of them
+        with Image.open(BytesIO(data)) as header:
+            mode = header.mode
+    except UnidentifiedImageError as error:
+        raise ValueError('it is no picture that can be drawn') from error
+    except _UNREADABLE as error:
+        raise ValueError(f'it cannot be read ({error})') from error
+    if mode in _NUMBERS:
+        raise ValueError(f'its pixels are numbers of 32 bits (mode {mode}), which are no colors')
+    return read_image({'img_path': path}, backend_args)
 
 
 def read_scene(dataset: Any, index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,65 +1,175 @@
-"""Predictions in files: how they are named, written, found and read."""
+"""Predictions in files: how they are written, found and read.
 
-from collections.abc import Mapping, Sequence
+The prediction of an image is ``<name>_pred.png`` with class ids, its score maps are
+``<name>_<score>.npy`` or ``.png``; or both are ``<name>.pth``, as the MUAD challenge takes them.
+``<name>`` is what :mod:`mmseg_abnn.datasets.output_names` says.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
-_UNNAMED = ('.npy', '.png')
+from ..datasets.output_names import default_name, name_of
+from .score_maps import (
+    SCORE_FORMATS,
+    check_format,
+    read_challenge,
+    read_png,
+    read_score_map,
+    write_png,
+    write_score_map,
+)
+
+CHALLENGE_SCORE = 'msp'
+"""The one score that a file of the MUAD challenge holds."""
+
+_LARGEST_ID = 2**16 - 1
+_MAPS = ('.npy', '.png')
+_NAMED = 3  # images that an error names
 
 
-def save_maps(
-    folder: Path,
-    img_path: str,
-    split: str | None,
-    classes: np.ndarray,
-    maps: Mapping[str, np.ndarray],
-) -> None:
-    """Write the prediction and the uncertainty maps of one image.
+class PredictionWriter:
+    """Writes the predictions of a test.
 
     Args:
         folder: Made if it does not exist.
-        img_path: The image.
-        split: Its split, if it is known.
-        classes: Predicted class ids up to 255, of shape (H, W): ``<stem>_pred.png``.
-        maps: Uncertainty by name of the score, float32 of shape (H, W): ``<stem>_<score>.npy``.
+        format: Of the score maps, one of ``SCORE_FORMATS``.
+        names: Path of an image to its name; others have their ``default_name``.
 
     Raises:
-        ValueError: If a class id is larger than 255.
+        ValueError: If the format is not known.
+        OSError: If the folder cannot be made.
     """
-    if classes.max() > 255:
-        raise ValueError(f'a class id of {classes.max()} does not fit into an 8-bit PNG')
-    target = folder / _stem(img_path, split)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(classes.astype(np.uint8)).save(f'{target}_pred.png')
-    for name, values in maps.items():
-        np.save(f'{target}_{name}.npy', values)
+
+    def __init__(
+        self, folder: str | Path, format: str = 'npy', names: Mapping[str, str] | None = None
+    ) -> None:
+        self.folder = Path(folder)
+        self.format = check_format('format', format)
+        self.names = names
+        self._written: dict[Path, str] = {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def write(
+        self,
+        img_path: str,
+        classes: np.ndarray | None,
+        maps: Mapping[str, np.ndarray],
+        limits: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        """Write the prediction and the score maps of one image.
+
+        Args:
+            img_path: The image.
+            classes: Predicted class ids up to 65535, of shape (H, W); None: score maps only.
+            maps: Uncertainty by name of the score, of shape (H, W). The format ``'pth'`` takes
+                ``'msp'`` only, and leaves the others out.
+            limits: Limits of scores by name, see :func:`~mmseg_abnn.evaluation.score_maps.
+                write_score_map`.
+
+        Raises:
+            ValueError: If another image wrote a file of the same name, or something does not fit
+                the format. Nothing is written then.
+        """
+        target = self.folder / name_of(self.names, img_path)
+        challenge = self.format == 'pth'
+        if challenge and (classes is None or CHALLENGE_SCORE not in maps):
+            raise ValueError(
+                "a .pth file of the MUAD challenge needs the prediction and the score 'msp', got "
+                f'the scores {tuple(maps)}' + ('' if classes is not None else ' alone')
+            )
+        if classes is not None and not 0 <= classes.min() <= classes.max() <= _LARGEST_ID:
+            raise ValueError(
+                f'class ids must be in 0..{_LARGEST_ID} to be saved, got {classes.min()} to '
+                f'{classes.max()}'
+            )
+        pictures = [] if classes is None or challenge else [Path(f'{target}_pred.png')]
+        scores = {name: Path(f'{target}_{name}.{self.format}') for name in maps}
+        if challenge:
+            scores = {CHALLENGE_SCORE: Path(f'{target}.pth')}
+        self._claim([*pictures, *scores.values()], img_path)
+        if classes is not None:
+            narrow = classes.astype(np.uint8 if classes.max() <= 255 else np.uint16)
+            for file in pictures:
+                write_png(file, narrow)
+        for name, file in scores.items():
+            write_score_map(file, maps[name], self.format, (limits or {}).get(name), classes)
+
+    def _claim(self, files: Iterable[Path], img_path: str) -> None:
+        for file in files:
+            owner = self._written.setdefault(file, img_path)
+            if owner != img_path:
+                raise ValueError(
+                    f'{owner} and {img_path} would both be saved as {file}: rename one of them, or '
+                    'test them in two runs'
+                )
 
 
-def find_saved(folder: Path, img_path: str, split: str | None) -> Path | None:
-    """Find what was saved of an image.
+def find_predictions(
+    folder: Path,
+    images: Sequence[tuple[str, str | None]],
+    names: Mapping[str, str],
+    scores: Sequence[str],
+) -> list[Path]:
+    """Find what was saved of all images, before any of it is read.
+
+    The files of an image are called by its name below the data, as :class:`PredictionWriter` calls
+    them; or ``[<split>/]<folder of the image>/<stem>`` or ``[<split>/]<stem>``: one of these forms
+    for all images. No file may belong to two of them.
 
     Args:
-        folder: Holds the predictions, directly, or in ``[<split>/][<folder of the image>/]``.
-        img_path: The image.
-        split: Its split, if the dataset says so.
+        folder: Holds the predictions.
+        images: Path and split, if it is known, of each image.
+        names: Path to name, see ``dataset_output_names``.
+        scores: Names of the scores that are looked for.
 
     Returns:
-        The path that the names of its files begin with, or None if there is no such file.
+        For each image the path that the names of its files begin with.
+
+    Raises:
+        FileNotFoundError: If there is no prediction of some images.
+        ValueError: If files may belong to two images.
     """
-    whole = _stem(img_path, split)
-    plain = _stem(img_path, None)
-    for stem in (whole, plain, Path(split or '', plain.name), Path(plain.name)):
-        path = folder / stem
-        names = (f'{path}.pth', f'{path}.npy', f'{path}.png', f'{path}_pred.png')
-        if any(Path(name).is_file() for name in names):
-            return path
-        if path.parent.is_dir() and any(path.parent.glob(f'{_escape(path.name)}_*.npy')):
-            return path
-    return None
+    forms: list[Callable[[str, str | None], Path]] = [
+        lambda path, _: Path(names[path]),
+        lambda path, _: Path(default_name(path)),
+        lambda path, split: Path(split or '', Path(path).parent.name, Path(path).stem),
+        lambda path, _: Path(Path(path).parent.name, Path(path).stem),
+        lambda path, split: Path(split or '', Path(path).stem),
+        lambda path, _: Path(Path(path).stem),
+    ]
+    fewest: list[str] | None = None
+    shared = ''
+    for form in forms:
+        found = [folder / form(*image) for image in images]
+        missing = [
+            path for (path, _), file in zip(images, found, strict=True) if not _exists(file, scores)
+        ]
+        if not missing:
+            owners: dict[Path, str] = {}
+            for (path, _), file in zip(images, found, strict=True):
+                if owners.setdefault(file, path) != path:
+                    shared = shared or f'{owners[file]} and {path} are both {file}'
+                    break
+            else:
+                return found
+        if fewest is None or len(missing) < len(fewest):
+            fewest = missing
+    if shared:
+        raise ValueError(
+            f'the predictions in {folder} cannot be told apart: {shared}. Save each below the folder '
+            'of its image, as tools/test.py --out does'
+        )
+    missing = fewest or []
+    example = folder / names[missing[0]]
+    raise FileNotFoundError(
+        f'{folder} holds no prediction of {len(missing)} of {len(images)} images: '
+        f'{", ".join(missing[:_NAMED])}{", ..." if len(missing) > _NAMED else ""}. Of the first one '
+        f'{example}_{scores[0]}.npy is looked for, or .png, {example}.npy, .png or .pth'
+    )
 
 
 def read_saved(path: Path, scores: Sequence[str]) -> dict[str, Any]:
@@ -70,13 +180,13 @@ def read_saved(path: Path, scores: Sequence[str]) -> dict[str, Any]:
     - ``<path>.pth``, of the MUAD challenge: a dict with ``conf``, the confidence in [0, 1], and
       ``pred``, the class ids, both (H, W); the score is ``'msp'`` = 1 - conf;
     - ``<path>_<score>.npy`` or ``.png`` and, if there is one, ``<path>_pred.png`` with class ids,
-      as :func:`save_maps` writes them;
+      as :class:`PredictionWriter` writes them;
     - ``<path>.npy`` or ``<path>.png``: one score.
 
-    A score is high where OOD. PNG maps have one channel of 8 or 16 bits that stands for [0, 1].
+    A score is high where OOD; see :func:`~mmseg_abnn.evaluation.score_maps.read_score_map`.
 
     Args:
-        path: As :func:`find_saved` returns it.
+        path: As :func:`find_predictions` returns it.
         scores: Names of the scores to read; a file without a name is the first one.
 
     Returns:
@@ -86,17 +196,25 @@ def read_saved(path: Path, scores: Sequence[str]) -> dict[str, Any]:
         ValueError: If a file does not have the form, or a score is not there. The message names
             the file.
     """
-    if Path(f'{path}.pth').is_file():
-        return _read_challenge(Path(f'{path}.pth'), scores)
+    file = Path(f'{path}.pth')
+    if file.is_file():
+        if tuple(scores) != (CHALLENGE_SCORE,):
+            raise ValueError(
+                f'{file}: a .pth file holds the score {CHALLENGE_SCORE!r} only, got {tuple(scores)}'
+            )
+        confidence, ids = read_challenge(file)
+        maps = {CHALLENGE_SCORE: torch.from_numpy(1 - confidence)}
+        return {'pred_sem_seg': {'data': torch.from_numpy(ids)}, 'uncertainty': maps}
     sample: dict[str, Any] = {}
     classes = Path(f'{path}_pred.png')
     if classes.is_file():
-        sample['pred_sem_seg'] = {'data': torch.from_numpy(_read_png(classes).astype(np.int64))}
+        values, _ = read_png(classes)
+        sample['pred_sem_seg'] = {'data': torch.from_numpy(values.astype(np.int64))}
     maps = {}
     for name in scores:
-        files = [Path(f'{path}_{name}{suffix}') for suffix in _UNNAMED]
+        files = [Path(f'{path}_{name}{suffix}') for suffix in _MAPS]
         if name == scores[0]:
-            files += [Path(f'{path}{suffix}') for suffix in _UNNAMED]
+            files += [Path(f'{path}{suffix}') for suffix in _MAPS]
         found = [file for file in files if file.is_file()]
         if len(found) != 1:
             what = 'more than one file' if found else 'no file'
@@ -104,58 +222,11 @@ def read_saved(path: Path, scores: Sequence[str]) -> dict[str, Any]:
                 f'score {name!r} of {path.name}: {what} of '
                 f'{[file.name for file in files]} is in {path.parent}'
             )
-        maps[name] = torch.from_numpy(_read_map(found[0]))
+        maps[name] = torch.from_numpy(read_score_map(found[0]))
     return sample | {'uncertainty': maps}
 
 
-def _stem(img_path: str, split: str | None) -> Path:
-    """Return ``[<split>/]<folder of the image>/<name without suffix>``, where maps are saved."""
-    image = Path(img_path)
-    return Path(split or '', image.parent.name, image.stem)
-
-
-def _read_challenge(file: Path, scores: Sequence[str]) -> dict[str, Any]:
-    if tuple(scores) != ('msp',):
-        raise ValueError(f"{file}: a .pth file holds the score 'msp' only, got {tuple(scores)}")
-    try:
-        content = torch.load(file, map_location='cpu', weights_only=True)
-    except Exception as error:
-        raise ValueError(f'{file}: no file that PyTorch can load safely: {error}') from error
-    if not isinstance(content, dict) or not {'conf', 'pred'} <= content.keys():
-        found = sorted(content) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{file}: must hold a dict with 'conf' and 'pred', got {found}")
-    confidence, classes = (torch.as_tensor(content[name]).squeeze() for name in ('conf', 'pred'))
-    return {
-        'pred_sem_seg': {'data': classes.long()},
-        'uncertainty': {'msp': 1 - confidence.float()},
-    }
-
-
-def _read_map(file: Path) -> np.ndarray:
-    if file.suffix == '.npy':
-        try:
-            values = np.load(file, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f'{file}: no NumPy array: {error}') from error
-        return np.squeeze(values).astype(np.float32)
-    values = _read_png(file)
-    return (values / np.iinfo(values.dtype).max).astype(np.float32)
-
-
-def _read_png(file: Path) -> np.ndarray:
-    try:
-        with Image.open(file) as image:
-            values = np.asarray(image)
-    except OSError as error:
-        raise ValueError(f'{file}: cannot be read: {error}') from error
-    if values.dtype == np.int32:  # how older versions of Pillow read 16 bits
-        values = values.astype(np.uint16)
-    if values.ndim != 2 or values.dtype not in (np.uint8, np.uint16):
-        raise ValueError(
-            f'{file}: must have one channel of 8 or 16 bits, got {values.dtype} {values.shape}'
-        )
-    return values
-
-
-def _escape(name: str) -> str:
-    return ''.join(f'[{c}]' if c in '[]*?' else c for c in name)
+def _exists(path: Path, scores: Sequence[str]) -> bool:
+    ends = [f'.{suffix}' for suffix in SCORE_FORMATS] + ['_pred.png']
+    ends += [f'_{score}{suffix}' for score in scores for suffix in _MAPS]
+    return any(Path(f'{path}{end}').is_file() for end in ends)

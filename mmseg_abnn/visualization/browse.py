@@ -3,7 +3,7 @@
 Pure functions on NumPy arrays and counts, without pyplot's state or a display.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from matplotlib.patches import Patch
 from prettytable import PrettyTable
 
 from ..datasets.statistics import LabelStatistics, Occurrence
-from .panels import OOD_COLOR, Color, check_shapes, color_labels
+from .colors import OOD_COLOR, Color, color_labels, ids_of
+from .panels import check_shapes
 
 _OPACITY = 0.6  # of a class
 _OOD_OPACITY = 0.8
@@ -22,7 +23,7 @@ _IGNORED_BRIGHTNESS = 0.3
 _HATCH_COLOR = (150, 150, 150)
 _UNKNOWN_COLORS = ((255, 0, 0), (255, 255, 255))
 
-_MIN_WIDTH = 512  # of each part, in pixels; smaller images are enlarged
+MIN_WIDTH = 512  # of each part, in pixels; smaller images are enlarged
 _STRIPES = 40  # across the width of a part
 _GAP = 0.01  # between the parts, of the width of one
 _LEGEND_WIDTH = 12  # inches that the width of the picture stands for: sets the size of the text
@@ -33,7 +34,7 @@ def overlay_labels(
     image: np.ndarray,
     labels: np.ndarray,
     palette: Sequence[Color],
-    ood_id: int | None = None,
+    ood_id: int | Collection[int] | None = None,
     ignore_index: int = 255,
 ) -> np.ndarray:
     """Lay the colors of a label map over its image.
@@ -45,7 +46,7 @@ def overlay_labels(
         image: RGB uint8, shape (H, W, 3).
         labels: Integers of shape (H, W).
         palette: One RGB color in 0..255 for each class.
-        ood_id: Id of OOD pixels, if there are any.
+        ood_id: Id or ids of OOD pixels, if there are any.
         ignore_index: Id of ignored pixels.
 
     Returns:
@@ -56,7 +57,7 @@ def overlay_labels(
     """
     check_shapes(image, {'labels': labels})
     is_ignored = labels == ignore_index
-    is_ood = labels == ood_id if ood_id is not None else np.zeros_like(is_ignored)
+    is_ood = np.isin(labels, ids_of(ood_id))
     is_class = (labels >= 0) & (labels < len(palette)) & ~is_ood & ~is_ignored
     is_unknown = ~(is_class | is_ood | is_ignored)
     colors = color_labels(np.where(is_unknown, ignore_index, labels), palette, ood_id, ignore_index)
@@ -80,7 +81,7 @@ def label_picture(
     labels: np.ndarray,
     classes: Sequence[str],
     palette: Sequence[Color],
-    ood_id: int | None = None,
+    ood_id: int | Collection[int] | None = None,
     ignore_index: int = 255,
 ) -> np.ndarray:
     """Put an image, and the image under its labels, side by side above a legend.
@@ -93,7 +94,7 @@ def label_picture(
         labels: Integers of shape (H, W), see :func:`overlay_labels`.
         classes: Names for the legend.
         palette: One RGB color in 0..255 for each class.
-        ood_id: Id of OOD pixels, if there are any.
+        ood_id: Id or ids of OOD pixels, if there are any.
         ignore_index: Id of ignored pixels.
 
     Returns:
@@ -110,13 +111,13 @@ def label_picture(
         )
     check_shapes(image, {'labels': labels})
     entries = legend_entries(labels, classes, palette, ood_id, ignore_index)
-    factor = -(-_MIN_WIDTH // image.shape[1])
+    factor = -(-MIN_WIDTH // image.shape[1])
     image, labels = (array.repeat(factor, 0).repeat(factor, 1) for array in (image, labels))
     overlay = overlay_labels(image, labels, palette, ood_id, ignore_index)
     height, width = labels.shape
     gap = np.full((height, max(1, round(_GAP * width)), 3), 255, dtype=np.uint8)
     parts = np.concatenate([image, gap, overlay], axis=1)
-    strip = _draw_legend(entries, parts.shape[1])
+    strip = draw_legend(entries, parts.shape[1])
     return np.concatenate([parts, strip])
 
 
@@ -124,7 +125,7 @@ def legend_entries(
     labels: np.ndarray,
     classes: Sequence[str],
     palette: Sequence[Color],
-    ood_id: int | None = None,
+    ood_id: int | Collection[int] | None = None,
     ignore_index: int = 255,
 ) -> list[Patch]:
     """Return the legend of a label map: what is present, with its share of the pixels.
@@ -133,7 +134,7 @@ def legend_entries(
         labels: Integers of any shape.
         classes: Names of the classes.
         palette: One RGB color in 0..255 for each class.
-        ood_id: Id of OOD pixels, if there are any.
+        ood_id: Id or ids of OOD pixels, if there are any.
         ignore_index: Id of ignored pixels.
 
     Returns:
@@ -146,8 +147,8 @@ def legend_entries(
         (name, left.pop(label, 0), dict(facecolor=_unit(color)))
         for label, (name, color) in enumerate(zip(classes, palette, strict=True))
     ]
-    if ood_id is not None:
-        known.append(('OOD', left.pop(ood_id, 0), dict(facecolor=_unit(OOD_COLOR))))
+    of_ood = sum(left.pop(label, 0) for label in ids_of(ood_id))
+    known.append(('OOD', of_ood, dict(facecolor=_unit(OOD_COLOR))))
     lines = dict(facecolor='0.2', edgecolor=_unit(_HATCH_COLOR), hatch='////')
     known.append(('ignored', left.pop(ignore_index, 0), lines))
     red, white = (_unit(color) for color in _UNKNOWN_COLORS)
@@ -160,8 +161,8 @@ def legend_entries(
     ]
 
 
-def _draw_legend(entries: Sequence[Patch], width: int) -> np.ndarray:
-    """Draw a legend of that width in pixels, as high as it needs to be."""
+def draw_legend(entries: Sequence[Patch], width: int) -> np.ndarray:
+    """Draw a legend of that width in pixels, as high as it needs to be; returns RGB uint8."""
     dpi = width / _LEGEND_WIDTH
     # half a pixel more: a width that is rounded down is the right one
     figure = Figure(figsize=((width + 0.5) / dpi, 1), dpi=dpi)

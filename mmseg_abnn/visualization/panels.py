@@ -4,25 +4,26 @@ Pure functions on NumPy arrays. Figures are plain ``Figure`` objects, so nothing
 pyplot's state or needs a display.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-Color = Sequence[int]
-
-OOD_COLOR = (0, 255, 255)
-"""Cyan, unlike any color of the palettes in use for road scenes."""
-
-IGNORED_COLOR = (0, 0, 0)
-
-COLORMAP = 'inferno'
+from .colors import (
+    COLORMAP,
+    IGNORED_COLOR,
+    OOD_COLOR,
+    Color,
+    color_bar,
+    color_labels,
+    color_scale,
+    ids_of,
+    paint,
+)
 
 _GAP = 4  # white pixels between the parts of a panel
 _COLUMN_WIDTH = 3.2  # inches
@@ -48,89 +49,57 @@ class Scene:
     title: str = ''
 
 
-def color_labels(
-    labels: np.ndarray,
-    palette: Sequence[Color],
-    ood_id: int | None = None,
-    ignore_index: int = 255,
-) -> np.ndarray:
-    """Paint a label map: classes from the palette, OOD pixels cyan, ignored pixels black.
-
-    Args:
-        labels: Integers of shape (H, W).
-        palette: One RGB color in 0..255 for each class.
-        ood_id: Id of OOD pixels, if there are any.
-        ignore_index: Id of ignored pixels.
-
-    Returns:
-        RGB uint8 array of shape (H, W, 3).
-
-    Raises:
-        ValueError: If ``labels`` holds an id that has no color.
-    """
-    colors = dict(enumerate(palette)) | {ignore_index: IGNORED_COLOR}
-    if ood_id is not None:
-        colors[ood_id] = OOD_COLOR
-    ids, index = np.unique(labels, return_inverse=True)
-    unknown = [int(i) for i in ids if int(i) not in colors]
-    if unknown:
-        raise ValueError(f'`labels` holds ids without a color: {unknown[:10]}')
-    table = np.array([colors[int(i)] for i in ids], dtype=np.uint8)
-    return table[index.reshape(labels.shape)]
-
-
-def color_map(values: np.ndarray, upper: float | None = None) -> np.ndarray:
-    """Paint an uncertainty map with a color scale from 0 (dark) to ``upper`` (bright).
-
-    Args:
-        values: Shape (H, W); larger values than ``upper`` are painted as ``upper``. With values
-            below zero the scale starts at the lowest one.
-        upper: End of the scale; None: the largest value of the map.
-
-    Returns:
-        RGB uint8 array of shape (H, W, 3).
-    """
-    return _paint(values, _scale([values], upper))
-
-
 def uncertainty_panel(
-    image: np.ndarray,
+    image: np.ndarray | None,
     labels: np.ndarray | None,
     prediction: np.ndarray,
     uncertainty: np.ndarray,
     palette: Sequence[Color],
-    ood_id: int | None = None,
+    ood_id: int | Collection[int] | None = None,
     ignore_index: int = 255,
     upper: float | None = None,
+    name: str = '',
+    unknown: Color | None = None,
 ) -> np.ndarray:
     """Put image, labels, prediction and uncertainty of one scene side by side.
 
     Args:
-        image: RGB uint8, shape (H, W, 3).
+        image: RGB uint8, shape (H, W, 3); None leaves this part out.
         labels: Shape (H, W), see :func:`color_labels`; None leaves this part out.
         prediction: Class ids, shape (H, W).
         uncertainty: Shape (H, W), see :func:`color_map`.
         palette: One RGB color in 0..255 for each class.
-        ood_id: Id of OOD pixels, if there are any.
+        ood_id: Id or ids of OOD pixels, if there are any.
         ignore_index: Id of ignored pixels.
         upper: End of the color scale of ``uncertainty``; None: its largest value.
+        name: Of the uncertainty, beside its color bar.
+        unknown: Color of labels that are no class, not OOD and not ignored; None: an error.
 
     Returns:
-        RGB uint8 array of shape (H, 4 W + gaps, 3); 3 W without labels. The gaps are 4 pixels
+        RGB uint8 array of height H: the parts of width W, and the color bar. The gaps are 4 pixels
         wide and white.
 
     Raises:
         ValueError: If the heights and widths differ or an id has no color.
     """
-    maps = {'prediction': prediction, 'uncertainty': uncertainty}
+    maps = {'uncertainty': uncertainty} | ({} if labels is None else {'labels': labels})
+    if image is None:
+        image = np.zeros((*prediction.shape, 3), np.uint8)
+        check_shapes(image, maps, 'prediction')
+        parts = []
+    else:
+        check_shapes(image, {'prediction': prediction, **maps})
+        parts = [image]
     if labels is not None:
-        maps['labels'] = labels
-    check_shapes(image, maps)
-    parts = [image]
-    if labels is not None:
-        parts.append(color_labels(labels, palette, ood_id, ignore_index))
-    parts += [color_labels(prediction, palette), color_map(uncertainty, upper)]
-    gap = np.full((image.shape[0], _GAP, 3), 255, dtype=np.uint8)
+        parts.append(color_labels(labels, palette, ood_id, ignore_index, unknown))
+    scale = color_scale([uncertainty], upper)
+    parts += [color_labels(prediction, palette, unknown=unknown), paint(uncertainty, scale)]
+    return side_by_side([*parts, color_bar(len(prediction), scale, name)])
+
+
+def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Put pictures of one height, RGB uint8, side by side, with white gaps."""
+    gap = np.full((parts[0].shape[0], _GAP, 3), 255, dtype=np.uint8)
     spaced = [piece for part in parts for piece in (gap, part)]
     return np.concatenate(spaced[1:], axis=1)
 
@@ -139,7 +108,7 @@ def scene_figure(
     rows: Sequence[Scene],
     classes: Sequence[str],
     palette: Sequence[Color],
-    ood_id: int | None = None,
+    ood_id: int | Collection[int] | None = None,
     ignore_index: int = 255,
     upper: Mapping[str, float] | None = None,
 ) -> Figure:
@@ -151,7 +120,7 @@ def scene_figure(
         rows: At least one scene.
         classes: Names for the legend.
         palette: One RGB color in 0..255 for each class.
-        ood_id: Id of OOD pixels, if there are any.
+        ood_id: Id or ids of OOD pixels, if there are any.
         ignore_index: Id of ignored pixels.
         upper: Name of a map to the end of its color scale; of other maps it is the largest value.
 
@@ -175,11 +144,11 @@ def scene_figure(
             raise ValueError(f'every scene must have the maps {names}, got {list(row.maps)}')
         check_shapes(row.image, {'labels': row.labels, 'prediction': row.prediction, **row.maps})
     scales = {
-        name: _scale([row.maps[name] for row in rows], (upper or {}).get(name)) for name in names
+        name: color_scale([row.maps[name] for row in rows], (upper or {}).get(name)) for name in names
     }
     titles = ['image', 'labels', 'prediction', *names]
     entries = dict(zip(classes, palette, strict=True))
-    if ood_id is not None:
+    if ids_of(ood_id):
         entries['OOD (in the labels)'] = OOD_COLOR
     entries['ignored'] = IGNORED_COLOR
     figure, axes = _make_grid(rows[0].image.shape, len(rows), len(titles), len(entries))
@@ -188,7 +157,7 @@ def scene_figure(
             row.image,
             color_labels(row.labels, palette, ood_id, ignore_index),
             color_labels(row.prediction, palette),
-            *(_paint(row.maps[name], scales[name]) for name in names),
+            *(paint(row.maps[name], scales[name]) for name in names),
         ]
         _draw_row(row_axes, pictures, row.title)
     for axis, title in zip(axes[0], titles, strict=True):
@@ -243,8 +212,14 @@ def _hex(color: Color) -> str:
     return '#{:02x}{:02x}{:02x}'.format(*color)
 
 
-def check_shapes(image: np.ndarray, maps: Mapping[str, np.ndarray]) -> None:
-    """Raise ValueError if an image is no picture, or a map of it has another height or width."""
+def check_shapes(image: np.ndarray, maps: Mapping[str, np.ndarray], whole: str = 'image') -> None:
+    """Raise ValueError if an image is no picture, or a map of it has another height or width.
+
+    Args:
+        image: RGB uint8, shape (H, W, 3).
+        maps: Arrays of shape (H, W) by name.
+        whole: What the message says that maps must be as large as.
+    """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
             f'`image` must be uint8 of shape (H, W, 3), got {image.dtype} {image.shape}'
@@ -252,17 +227,6 @@ def check_shapes(image: np.ndarray, maps: Mapping[str, np.ndarray]) -> None:
     for name, values in maps.items():
         if values.shape != image.shape[:2]:
             raise ValueError(
-                f'`{name}` must have the shape of the image, {image.shape[:2]}, got {values.shape}'
+                f'`{name}` must have the shape of the {whole}, {image.shape[:2]}, '
+                f'got {values.shape}'
             )
-
-
-def _paint(values: np.ndarray, scale: Normalize) -> np.ndarray:
-    return matplotlib.colormaps[COLORMAP](scale(values), bytes=True)[..., :3]
-
-
-def _scale(maps: Sequence[np.ndarray], upper: float | None) -> Normalize:
-    lowest = min(float(values.min()) for values in maps)
-    highest = max(float(values.max()) for values in maps) if upper is None else upper
-    low = min(lowest, 0.0)
-    # a constant map is dark, not an empty scale; scores that are all below zero end there
-    return Normalize(low, highest if highest > low else low + 1.0)

@@ -1,6 +1,4 @@
-"""Datasets inside wrappers, and names for their files."""
-
-from pathlib import Path
+"""Datasets inside wrappers."""
 
 import pytest
 from mmengine.config import ConfigDict
@@ -8,7 +6,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_abnn.datasets import MiniStreetsDataset
-from mmseg_abnn.datasets.parts import dataset_parts, names_below, skip_label_checks
+from mmseg_abnn.datasets.parts import dataset_parts, skip_label_checks
 
 
 def streets(root, split):
@@ -70,16 +68,3 @@ def test_checks_are_skipped_inside_wrappers(kind):
         type='SeededDataset',
         dataset=dict(type='ConcatDataset', datasets=[dict(ours, check_labels=False), plain]),
     )
-
-
-def test_names():
-    paths = ['data/test/t5/1.x.png', 'data/test/t5/2.png', 'data/test/t6/1.png']
-    assert list(names_below(paths)) == paths
-    assert list(names_below(paths).values()) == [Path('t5/1.x'), Path('t5/2'), Path('t6/1')]
-    assert list(names_below(paths[:2]).values()) == [Path('1.x'), Path('2')]
-    assert names_below(['/data/1.png']) == {'/data/1.png': Path('1')}
-    assert names_below(['1.png', 'a/1.png'])['1.png'] == Path('1')
-
-
-def test_names_of_files_that_differ_in_their_suffix():
-    assert list(names_below(['a/1.png', 'a/1.jpg']).values()) == [Path('1.png'), Path('1.jpg')]

@@ -53,6 +53,18 @@ def abnn(tmp_path_factory, data, base) -> Path:
     return made_once(tmp_path_factory, 'abnn', fine_tune)
 
 
+@pytest.fixture(scope='session')
+def tested(abnn, data, tmp_path_factory) -> Path:
+    """Test the ABNN with tools/test.py; return the work dir, with the predictions below it."""
+    options = {**data_options(data), 'test_evaluator.scores': '[msp,entropy,mutual_information]'}
+
+    def test(work_dir):
+        arguments = (ABNN_CONFIG, abnn / 'abnn.pth', '--work-dir', work_dir)
+        succeeded(run_tool('test.py', *arguments, '--out', work_dir / 'out', options=options))
+
+    return made_once(tmp_path_factory, 'tested', test)
+
+
 @pytest.fixture
 def without_plots(monkeypatch):
     """Let reports of tests have no plots, which take as long as a small test: nobody reads them."""

@@ -121,12 +121,14 @@ def test_abnn_figures_equal_those_from_the_saved_maps(abnn, data, tmp_path):
     pictures = sorted(show.rglob('*.png'))
     assert len(pictures) == 7
     for path in pictures:
-        check_panel(path, data, out)
+        check_panel(path, show, data, out)
 
 
-def check_panel(path, data, out):
+def check_panel(path, show, data, out):
     """Image, labels, prediction and entropy stand side by side."""
-    split, index = path.stem.removeprefix('test_').rsplit('_leftImg8bit')[0].rsplit('_', 1)
+    split, folder, name = path.relative_to(show).parts
+    index = name.removesuffix('_leftImg8bit.png')
+    assert folder == 'leftImg8bit'
     saved = out / f'{split}/leftImg8bit/{index}_leftImg8bit'
     palette = np.array(MiniStreetsDataset.METAINFO['palette'], dtype=np.uint8)
     stored = np.asarray(Image.open(data / f'{split}/leftLabel/{index}_leftLabel.png'))
@@ -136,7 +138,7 @@ def check_panel(path, data, out):
     labels[np.isin(stored, (19, 20))] = (0, 255, 255)
     entropy = np.load(f'{saved}_entropy.npy') / math.log(len(palette))
     picture = read_picture(path)
-    assert picture.shape == (64, 4 * 128 + 3 * 4, 3)
+    assert picture.shape[0] == 64
     parts = [picture[:, i * 132 : i * 132 + 128] for i in range(4)]
     image = read_picture(data / f'{split}/leftImg8bit/{index}_leftImg8bit.png')
     np.testing.assert_array_equal(parts[0], image)
@@ -145,8 +147,14 @@ def check_panel(path, data, out):
     np.testing.assert_array_equal(parts[2], palette[prediction])
     scale = matplotlib.colormaps['inferno'](entropy, bytes=True)[..., :3]
     np.testing.assert_array_equal(parts[3], scale)
-    for start in (128, 260, 392):
+    for start in (128, 260, 392, 524):
         assert (picture[:, start : start + 4] == 255).all()
+    # the bar holds the colors of the scale, bright above
+    bar = picture[:, 528:]
+    bright, dark = (matplotlib.colormaps['inferno'](v, bytes=True)[:3] for v in (0.99, 0.01))
+    rows = [np.flatnonzero((abs(bar.astype(int) - c) < 9).all(2).any(1)) for c in (bright, dark)]
+    assert rows[0].max() < 16
+    assert rows[1].max() > 48
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(abnn, data, tmp_path):

@@ -10,6 +10,7 @@ from mmseg_abnn.visualization import (
     scene_figure,
     uncertainty_panel,
 )
+from mmseg_abnn.visualization.colors import color_bar, color_scale
 
 PALETTE = [(128, 64, 128), (0, 0, 142), (70, 130, 180)]
 CLASSES = ('road', 'car', 'traffic_sign')
@@ -23,6 +24,10 @@ def scene():
     image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     maps = {'entropy': np.linspace(0, 0.7, 8).reshape(2, 4), 'msp': np.full((2, 4), 0.25)}
     return Scene(image, labels, prediction, maps, title='first')
+
+
+def bar_width(height):
+    return color_bar(height, color_scale([np.ones((1, 1))])).shape[1]
 
 
 def colormap_rgb(value):
@@ -57,14 +62,14 @@ def test_panel_parts(scene):
     panel = uncertainty_panel(
         scene.image, scene.labels, scene.prediction, scene.maps['entropy'], PALETTE, ood_id=254
     )
-    assert panel.shape == (2, 4 * 4 + 3 * 4, 3)
+    assert panel.shape == (2, 4 * 4 + 4 * 4 + bar_width(2), 3)
     assert panel.dtype == np.uint8
     image, labels, prediction, uncertainty = (panel[:, i : i + 4] for i in (0, 8, 16, 24))
     np.testing.assert_array_equal(image, scene.image)
     np.testing.assert_array_equal(labels[1, :2], [CYAN, BLACK])
     np.testing.assert_array_equal(prediction[0, 3], PALETTE[2])
     np.testing.assert_array_equal(uncertainty[1, 3], colormap_rgb(1.0))
-    for start in (4, 12, 20):
+    for start in (4, 12, 20, 28):
         assert (panel[:, start : start + 4] == WHITE).all()
 
 
@@ -72,9 +77,29 @@ def test_panel_without_labels(scene):
     panel = uncertainty_panel(
         scene.image, None, scene.prediction, scene.maps['entropy'], PALETTE, upper=1.4
     )
-    assert panel.shape == (2, 3 * 4 + 2 * 4, 3)
+    assert panel.shape == (2, 3 * 4 + 3 * 4 + bar_width(2), 3)
     np.testing.assert_array_equal(panel[0, 8 + 1], PALETTE[1])
-    np.testing.assert_array_equal(panel[1, -1], colormap_rgb(0.5))
+    np.testing.assert_array_equal(panel[1, 19], colormap_rgb(0.5))
+
+
+def test_panel_without_image(scene):
+    args = (scene.prediction, scene.maps['entropy'], PALETTE, 254)
+    whole = uncertainty_panel(scene.image, scene.labels, *args)
+    np.testing.assert_array_equal(uncertainty_panel(None, scene.labels, *args), whole[:, 8:])
+    message = r'`labels` must have the shape of the prediction, \(2, 4\), got \(1, 4\)'
+    with pytest.raises(ValueError, match=message):
+        uncertainty_panel(None, scene.labels[:1], *args)
+
+
+def test_several_ood_ids_and_ids_that_stand_for_nothing(scene):
+    labels = np.where(scene.labels == 0, 200, scene.labels)
+    args = (scene.prediction, scene.maps['entropy'], PALETTE)
+    panel = uncertainty_panel(None, labels, *args, ood_id=(200, 254))
+    np.testing.assert_array_equal(panel[:, :4][labels == 200], [CYAN] * 2)
+    np.testing.assert_array_equal(panel[1, 0], CYAN)
+    panel = uncertainty_panel(None, labels, *args, ood_id=254, unknown=(1, 2, 3))
+    np.testing.assert_array_equal(panel[0, 0], (1, 2, 3))
+    np.testing.assert_array_equal(panel[0, 1], PALETTE[1])
 
 
 def test_panel_of_other_shapes(scene):

@@ -30,7 +30,8 @@ from PIL import Image
 
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config
-from mmseg_abnn.datasets.parts import dataset_parts, names_below, skip_label_checks
+from mmseg_abnn.datasets.output_names import output_names
+from mmseg_abnn.datasets.parts import dataset_parts, skip_label_checks
 from mmseg_abnn.datasets.statistics import count_labels
 from mmseg_abnn.datasets.stored import read_scene, unpack
 from mmseg_abnn.visualization.browse import label_picture, statistics_table
@@ -123,7 +124,7 @@ def stored_entries(parts: Mapping[str, Any]) -> list[Entry]:
     entries = []
     for part_name, part in parts.items():
         images = [part.get_data_info(index)['img_path'] for index in range(len(part))]
-        names, meta = names_below(images), part.metainfo
+        names, meta = output_names(images), part.metainfo
         entries += [
             Entry(Path(part_name, names[image]), image, partial(read_scene, part, index), meta)
             for index, image in enumerate(images)

@@ -1,11 +1,13 @@
 """Measure predictions that were saved to files, with the labels of a config's test set.
 
 The folder holds, for each image, what the MUAD challenge takes (<image>.pth with 'conf' and
-'pred'), what `tools/test.py --out` writes (<image>_pred.png and <image>_<score>.npy), or score maps
-alone (<image>.npy or <image>.png). Sub-folders as tools/test.py makes them are found.
+'pred'), what `tools/test.py --out` writes (<image>_pred.png and <image>_<score>.npy or .png), or
+score maps alone (<image>.npy or <image>.png). <image> is the path of the image below its data set,
+without suffix; or [<split>/][<folder of the image>/]<image>, if no two images have it in common.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,11 @@ from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS, METRICS
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, load_config, write_metrics
+from mmseg_abnn.apis import add_common_arguments, load_config, save_metrics
 from mmseg_abnn.apis.config_parts import type_name
-from mmseg_abnn.evaluation.saved_predictions import find_saved, read_saved
-
-_NAMED = 3  # images that an error names
+from mmseg_abnn.datasets.hidden_labels import check_labels_exist
+from mmseg_abnn.datasets.output_names import dataset_output_names
+from mmseg_abnn.evaluation.saved_predictions import find_predictions, read_saved
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,22 +61,11 @@ def build_metric(cfg: Config, args: argparse.Namespace) -> Any:
     return METRICS.build(settings)
 
 
-def find_all(dataset: Any, folder: Path) -> list[Path]:
+def find_all(dataset: Any, folder: Path, scores: Sequence[str]) -> list[Path]:
     """Find the files of every image, before any is read."""
-    paths, missing = [], []
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        path = find_saved(folder, info['img_path'], info.get('split'))
-        if path is None:
-            missing.append(info['img_path'])
-        else:
-            paths.append(path)
-    if missing:
-        raise FileNotFoundError(
-            f'{folder} holds no prediction of {len(missing)} of {len(dataset)} images: '
-            f'{", ".join(missing[:_NAMED])}' + (', ...' if len(missing) > _NAMED else '')
-        )
-    return paths
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    images = [(info['img_path'], info.get('split')) for info in infos]
+    return find_predictions(folder, images, dataset_output_names(dataset), scores)
 
 
 def main() -> None:
@@ -89,7 +80,9 @@ def main() -> None:
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     metric = build_metric(cfg, args)
     metric.dataset_meta = dataset.metainfo
-    paths = find_all(dataset, folder)
+    if not check_labels_exist(dataset):
+        raise ValueError("the config's test set has no labels to measure predictions with")
+    paths = find_all(dataset, folder, args.scores)
     for index in track_iter_progress(range(len(dataset))):
         info = dataset[index]
         sample = read_saved(paths[index], args.scores)
@@ -97,7 +90,8 @@ def main() -> None:
         sample |= {key: info[key] for key in ('img_path', 'split') if key in info}
         metric.process(None, [sample])
     metrics = metric.evaluate(len(dataset))
-    print(f'\nMetrics: {write_metrics(cfg.work_dir, metrics)}')
+    print()
+    save_metrics(cfg.work_dir, metrics)
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ energy) are summed up by the model.
 The names of all scores stand at the end of this file.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -82,6 +83,24 @@ def variation_ratio(votes: Tensor, dim: int = 0) -> Tensor:
     """
     counts = at_least_float(votes)
     return 1 - counts.amax(dim) / counts.sum(dim)
+
+
+def score_range(name: str, num_classes: int) -> tuple[float, float] | None:
+    """Return the smallest and the largest value that a score can take.
+
+    Args:
+        name: Name of the score.
+        num_classes: Number of classes K.
+
+    Returns:
+        Entropies and the mutual information lie in [0, ln K], ``'msp'`` and ``'variation_ratio'`` in
+        [0, 1 - 1/K]; None for all others.
+    """
+    if name in ('entropy', 'expected_entropy', 'mutual_information'):
+        return 0.0, math.log(num_classes)
+    if name in ('msp', 'variation_ratio'):
+        return 0.0, 1 - 1 / num_classes
+    return None
 
 
 OF_PROBABILITIES: Mapping[str, Callable[[Tensor], Tensor]] = {

@@ -14,6 +14,7 @@ from helpers.classification_samples import (
     naive_score,
 )
 from helpers.evaluation_samples import table_rows
+from mmseg_abnn.evaluation.metrics.classification import classification_metric
 
 SCORES = ('msp', 'entropy', 'mutual_information')
 
@@ -80,3 +81,31 @@ def test_report(samples, tmp_path):
             assert float(row['NLL']) == pytest.approx(expected, abs=1e-6)
         assert row['img_path'] == sample.img_path
         assert int(row['sample_idx']) == sample.sample_idx
+
+
+@pytest.mark.parametrize(('writer', 'missing'), [('json', 'report.json'), ('csv', 'per_image.csv')])
+def test_a_file_that_fails_costs_no_figure(writer, missing, samples, tmp_path, log, monkeypatch):
+    def no_space(*_):
+        raise OSError(28, 'No space left on device')
+
+    expected = evaluate(samples)
+    monkeypatch.setattr(classification_metric, f'write_{writer}', no_space)
+    log.clear()
+    assert evaluate(samples, report_dir=str(tmp_path)) == expected
+    assert f'{tmp_path / missing} could not be written' in log[-1]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_infinite_number(samples, tmp_path, monkeypatch):
+    """An NLL that overflows is null with a word."""
+    summarize = classification_metric.summarize_images
+
+    def infinite(*arguments):
+        return {**summarize(*arguments), 'NLL': float('inf')}
+
+    monkeypatch.setattr(classification_metric, 'summarize_images', infinite)
+    assert evaluate(samples, report_dir=str(tmp_path))['NLL'] == float('inf')
+    text = (tmp_path / 'report.json').read_text()
+    metrics = json.loads(text, parse_constant=pytest.fail)['metrics']
+    assert metrics['NLL'] is None
+    assert metrics['not_finite'] == {'NLL': 'infinite'}

@@ -4,8 +4,9 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 
-from helpers.evaluation_samples import META, OOD, SHAPE, evaluate, make_sample
+from helpers.evaluation_samples import META, OOD, SHAPE, evaluate, make_evaluator, make_sample
 from mmseg_abnn.evaluation import UncertaintyMetric
+from mmseg_abnn.evaluation.metrics.segmentation import uncertainty_metric
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,11 @@ from mmseg_abnn.evaluation import UncertaintyMetric
         (dict(id_split=''), "`id_split` must be None or a non-empty string, got ''"),
         (dict(ood_split=3), '`ood_split` must be None or a non-empty string, got 3'),
         (dict(output_dir=''), '`output_dir` must be None or a non-empty string'),
+        (dict(output_format='tif'), r"`output_format` must be one of \('npy', 'png', 'pth'\)"),
+        (
+            dict(output_dir='x', output_format='pth', scores=['entropy']),
+            r"`output_format` 'pth' needs 'msp' in `scores`, got \('entropy',\)",
+        ),
         (dict(ece_bins=0), '`ece_bins` must be an integer >= 1, got 0'),
         (dict(ece_bins=1.5), '`ece_bins` must be an integer >= 1, got 1.5'),
         (dict(ece_scope='ood'), r"`ece_scope` must be one of \('id', 'all'\), got 'ood'"),
@@ -53,6 +59,11 @@ def no_labels(sample):
     del sample.gt_sem_seg
 
 
+def labels_not_loaded(sample):
+    del sample.gt_sem_seg
+    sample.set_metainfo(dict(seg_map_path='l/0.png'))
+
+
 def other_size(sample):
     sample.gt_sem_seg = PixelData(data=torch.zeros(1, 5, 5, dtype=torch.long))
 
@@ -71,7 +82,8 @@ def map_of_other_size(sample):
         (unknown_label, r'the unknown ids \[77, 99\]; known are 0..3, the OOD id 254 and the'),
         (nan_logits, r"score 'msp' is NaN or infinite at 1 of 204 pixels"),
         (infinite_map, r"score 'mutual_information' is NaN or infinite at 3 of 204 pixels"),
-        (no_labels, 'the data sample has no `gt_sem_seg`'),
+        (no_labels, r'the image has no labels \(`gt_sem_seg`\), and .*000001.png has some: test'),
+        (labels_not_loaded, 'its label l/0.png was not loaded, the data sample has no `gt_sem_seg`'),
         (
             other_size,
             r'`pred_sem_seg` must have shape \(5, 5\), as `gt_sem_seg` has, got \(12, 17\)',
@@ -159,3 +171,18 @@ def test_no_image_holds_both():
     only_ood.gt_sem_seg.data[:] = OOD
     with pytest.raises(ValueError, match='no image holds both OOD and in-distribution pixels'):
         evaluate([only_ood, make_sample(1, ood=False)])
+
+
+def test_labels_of_some_images():
+    labelled, other = make_sample(0), make_sample(1)
+    del other.gt_sem_seg
+    with pytest.raises(ValueError, match=r'000000.png: the image has labels .*1.png has none: test'):
+        evaluate([other, labelled])
+    # as two processes come together
+    shares = []
+    for sample in (labelled, other):
+        metric = make_evaluator().metrics[0]
+        metric.process(None, [sample.to_dict()])
+        shares.append(uncertainty_metric._Share(metric._rows, metric._new_counts()))
+    with pytest.raises(ValueError, match='1 of 2 images have no labels, the first is .*1.png: test'):
+        metric.compute_metrics(shares)

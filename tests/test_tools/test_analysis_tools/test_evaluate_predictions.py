@@ -11,24 +11,11 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from helpers.pictures import count_panels, places_of, read_picture
-from helpers.sharing import made_once
 from helpers.tool_runner import ABNN_CONFIG, data_options, run_tool, succeeded
 from mmseg_abnn.datasets import MiniStreetsDataset
 
-SCORES = ('msp', 'entropy', 'mutual_information')
+SCORES = ('msp', 'entropy', 'mutual_information')  # of the fixture `tested`
 OOD_IDS = (19, 20)  # as MUAD stores them
-
-
-@pytest.fixture(scope='module')
-def tested(abnn, data, tmp_path_factory):
-    """Test the ABNN with tools/test.py; return the work dir, with the predictions below it."""
-    options = {**data_options(data), 'test_evaluator.scores': '[msp,entropy,mutual_information]'}
-
-    def test(work_dir):
-        arguments = (ABNN_CONFIG, abnn / 'abnn.pth', '--work-dir', work_dir)
-        succeeded(run_tool('test.py', *arguments, '--out', work_dir / 'out', options=options))
-
-    return made_once(tmp_path_factory, 'tested', test)
 
 
 def evaluate(data, predictions, work_dir, *scores):

@@ -1,7 +1,7 @@
 """MMEngine metric for classification with uncertainty: accuracy, calibration, OOD detection."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.registry import METRICS
 
 from ..common.inputs import check_shared_arguments
-from ..common.results import REPORT_FILE, Row, write_csv, write_json
+from ..common.results import REPORT_FILE, Row, with_words, write_csv, write_files, write_json
 from .samples import COLUMNS, image_name, read_image
 from .summary import ClassificationSettings, classification_table, summarize_images
 
@@ -121,11 +121,12 @@ class ClassificationUncertaintyMetric(BaseMetric):
         metrics = summarize_images(results, ood_sets, self.settings)
         self._log(metrics, ood_sets)
         if self.report_dir is not None:
-            folder = Path(self.report_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            content = {'metrics': metrics, 'settings': asdict(self.settings)}
-            write_json(folder / REPORT_FILE, content)
-            write_csv(folder / 'per_image.csv', results)
+            content = {'metrics': with_words(metrics), 'settings': asdict(self.settings)}
+            writers: dict[str, Callable[[Path], None]] = {
+                REPORT_FILE: lambda file: write_json(file, content),
+                'per_image.csv': lambda file: write_csv(file, results),
+            }
+            write_files(Path(self.report_dir), writers)
         return metrics
 
     def _ood_sets(self, rows: Sequence[Row]) -> list[str]:

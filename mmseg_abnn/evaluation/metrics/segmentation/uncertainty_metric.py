@@ -1,26 +1,31 @@
 """MMEngine metric for segmentation with uncertainty: mIoU, calibration and OOD detection."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.dist import get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmseg.registry import METRICS
 
+from ...functional.scores import score_range
 from ...pooled.score_grid import FINEST
-from ...saved_predictions import save_maps
+from ...saved_predictions import CHALLENGE_SCORE, PredictionWriter
+from ...score_maps import check_format
 from ..common.inputs import check_shared_arguments, is_int
 from ..common.results import Row
 from .counts import Evidence, PooledCounts
 from .measure import measure_image
 from .report import write_plots, write_report
-from .samples import read_prediction
+from .samples import read_labels, read_prediction, read_score
 from .settings import ECE_SCOPES, Counted, Settings
 from .summary import summarize, summarize_classes
 from .tables import class_table, summary_table
+from .unlabelled import NO_LABELS, has_labels, labelled
 
 
 @dataclass
@@ -56,7 +61,8 @@ class UncertaintyMetric(BaseMetric):
       ``num_images_without_id`` (no OOD pixel, and nothing else): both kinds are left out of the
       image means of OOD detection, and are part of the pooled curves.
 
-    What is undefined is left out: AUPR, AUROC and FPR95 if there is no OOD pixel at all.
+    What is undefined is left out: AUPR, AUROC and FPR95 if there is no OOD pixel at all. Of images
+    without labels nothing is measured but ``num_images``; predictions and maps are written.
 
     An image costs one row of numbers, and all pixels together the counts of a
     :class:`~mmseg_abnn.evaluation.functional.ScoreHistogram` per score, so memory does not grow
@@ -81,11 +87,14 @@ class UncertaintyMetric(BaseMetric):
         pooled: Whether to compute the pooled curves of OOD detection.
         histogram_bits: Resolution of the pooled curves, see ``ScoreHistogram``: one less halves
             their memory and doubles the distance of the bounds.
-        output_dir: If given, ``<stem>_pred.png`` (uint8 class ids) and ``<stem>_<score>.npy``
-            (float32, shape (H, W)) of each image are written to the sub-folder
-            ``[<split>/]<folder>``: images of two splits may share their names, and so may images
-            that lie in different folders of one split. ``<folder>`` is the name of the folder
-            that holds the image, ``<stem>`` the image's name without suffix.
+        output_dir: If given, ``<name>_pred.png`` (class ids) and a map ``<name>_<score>`` for each
+            score are written there. ``<name>`` is the path of the image below its data, without
+            suffix, where a test tells ``output_names``, as ``tools/test.py`` does; else below the
+            working directory. That two images have one name is an error.
+        output_format: Of the maps: ``'npy'`` (float32), ``'png'`` (16 bits, with the range in the
+            file) or ``'pth'`` of the MUAD challenge (``<name>.pth`` with the prediction and the
+            confidence 1 - ``'msp'``), see
+            :func:`~mmseg_abnn.evaluation.score_maps.write_score_map`.
         report_dir: If given, the main process writes there ``report.json`` (all numbers with
             bounds, classes and settings), ``per_image.csv`` and ``per_image.jsonl``,
             ``per_class.csv``, and plots: ROC, precision-recall, distributions of the scores,
@@ -113,6 +122,7 @@ class UncertaintyMetric(BaseMetric):
         pooled: bool = True,
         histogram_bits: int = FINEST,
         output_dir: str | None = None,
+        output_format: str = 'npy',
         report_dir: str | None = None,
         keep_results: bool = False,
         collect_device: str = 'cpu',
@@ -139,13 +149,22 @@ class UncertaintyMetric(BaseMetric):
         ):
             if value is not None and not (isinstance(value, str) and value):
                 raise ValueError(f'`{name}` must be None or a non-empty string, got {value!r}')
+        check_format('output_format', output_format)
+        if output_format == 'pth' and output_dir is not None and CHALLENGE_SCORE not in scores:
+            raise ValueError(
+                f"`output_format` 'pth' needs {CHALLENGE_SCORE!r} in `scores`, got {tuple(scores)}"
+            )
         self.settings = Settings(tuple(scores), ece_bins, ece_scope, fpr_rule, pooled)
         self.id_split = id_split
         self.ood_split = ood_split
         self.ignore_index = ignore_index
         self.histogram_bits = histogram_bits
         self.output_dir = output_dir
+        self.output_format = output_format
         self.report_dir = report_dir
+        self.output_names: Mapping[str, str] | None = None
+        self.not_measured: str | None = None
+        self._writer: PredictionWriter | None = None
         self._rows: list[Row] = []
         self._counts: PooledCounts | None = None
         # Of the last image, which may be a repeated one: known when all images have come.
@@ -161,7 +180,8 @@ class UncertaintyMetric(BaseMetric):
                 optionally ``probabilities`` (K, H, W), as ``{'data': tensor}``, ``split``, and
                 ``uncertainty``, a mapping from names to maps. Without ``seg_logits`` (saved
                 predictions) the maps must hold all scores, and calibration is measured if
-                ``'msp'`` is among them; without ``pred_sem_seg`` only OOD detection is.
+                ``'msp'`` is among them; without ``pred_sem_seg`` only OOD detection is. Without
+                ``gt_sem_seg`` in any sample nothing is measured.
 
         Raises:
             ValueError: If a data sample lacks what is needed, holds a label that is none of the
@@ -203,6 +223,7 @@ class UncertaintyMetric(BaseMetric):
         counts = self._counts or self._new_counts()
         share = _Share(self._rows[:expected], counts)
         self._rows, self._counts, self._pending = [], None, None
+        self._writer, self.not_measured = None, None
         self.results[:] = [share]
         return super().evaluate(world_size)
 
@@ -219,6 +240,8 @@ class UncertaintyMetric(BaseMetric):
         """
         length = max(len(share.rows) for share in results)
         rows = [share.rows[i] for i in range(length) for share in results if i < len(share.rows)]
+        if not labelled(rows):
+            return self._without_labels(rows)
         counts = results[0].counts
         for share in results[1:]:
             counts += share.counts
@@ -232,19 +255,48 @@ class UncertaintyMetric(BaseMetric):
             write_plots(folder, counts, self.settings)
         return metrics
 
-    def _measure(self, sample: Mapping[str, Any]) -> tuple[Row, Evidence]:
+    def _measure(self, sample: Mapping[str, Any]) -> tuple[Row, Evidence | None]:
         if 'img_path' not in sample:
             raise ValueError(f'the data sample has no `img_path`, only {sorted(sample)}')
         counted, settings = self._counted(), self.settings
-        img_path, split = str(sample['img_path']), counted.split_of(sample)
+        img_path = str(sample['img_path'])
+        if not has_labels(sample, self._rows):
+            if self.output_dir is not None:
+                classes = read_labels(sample, 'pred_sem_seg') if 'pred_sem_seg' in sample else None
+                maps = {name: read_score(sample, name) for name in settings.scores}
+                self._save(img_path, classes, maps)
+            return {'img_path': img_path, 'split': sample.get('split')}, None
+        split = counted.split_of(sample)
         needed = counted.for_detection(split) or self.output_dir is not None
         prediction = read_prediction(
             sample, len(counted.classes), settings.scores if needed else ()
         )
         row, evidence = measure_image(prediction, split, settings, counted)
-        if self.output_dir is not None and prediction.classes is not None:
-            save_maps(Path(self.output_dir), img_path, split, prediction.classes, prediction.maps)
+        if self.output_dir is not None:
+            self._save(img_path, prediction.classes, prediction.maps)
         return {'img_path': img_path, 'split': split, **row}, evidence
+
+    def _save(
+        self, img_path: str, classes: np.ndarray | None, maps: Mapping[str, np.ndarray]
+    ) -> None:
+        if self._writer is None:
+            self._writer = PredictionWriter(
+                str(self.output_dir), self.output_format, self.output_names
+            )
+        number = len(self._counted().classes)
+        limits = {name: score_range(name, number) for name in maps}
+        known = {name: limit for name, limit in limits.items() if limit is not None}
+        self._writer.write(img_path, classes, maps, known)
+
+    def _without_labels(self, rows: Sequence[Row]) -> dict[str, float]:
+        """Say that nothing was measured, and write which images were seen."""
+        self.not_measured = NO_LABELS
+        print_log(NO_LABELS, MMLogger.get_current_instance(), logging.WARNING)
+        metrics = {'num_images': float(len(rows))}
+        if self.report_dir is not None:
+            folder = Path(self.report_dir)
+            write_report(folder, metrics, {}, rows, [], self.settings, NO_LABELS)
+        return metrics
 
     def _settle(self) -> None:
         """Count the pixels of the image that came last."""
@@ -254,10 +306,11 @@ class UncertaintyMetric(BaseMetric):
             self._pending = None
 
     def _new_counts(self) -> PooledCounts:
+        curves = self.settings.pooled and labelled(self._rows[:1])
         return PooledCounts(
             len(self._counted().classes),
             self.settings.ece_bins,
-            self.settings.scores if self.settings.pooled else (),
+            self.settings.scores if curves else (),
             self.histogram_bits,
         )
 
