@@ -3,6 +3,8 @@
 from .abnn_section import expand_abnn_section
 from .abnn_settings import ABNNSettings
 from .command_line import add_common_arguments, check_segmentor, is_classifier, load_config
+from .inference import inference_model, init_model
+from .inferencer import ABNNInferencer
 from .member_training import train_members
 from .pictures import show_pictures
 from .runner import build_runner, build_test_runner, enable_amp, enable_tta, load_runner
@@ -11,6 +13,7 @@ from .train import train
 
 __all__ = [
     'METRICS_FILE',
+    'ABNNInferencer',
     'ABNNSettings',
     'add_common_arguments',
     'build_runner',
@@ -19,6 +22,8 @@ __all__ = [
     'enable_amp',
     'enable_tta',
     'expand_abnn_section',
+    'inference_model',
+    'init_model',
     'is_classifier',
     'load_config',
     'load_runner',

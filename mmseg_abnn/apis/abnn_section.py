@@ -81,6 +81,15 @@ def expand_abnn_section(cfg: Config) -> None:
     _expand_schedule(cfg, settings)
 
 
+def monte_carlo_type(model: ConfigDict) -> str:
+    """Return the class that samples in place of a network's.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    return _kind_of(model).monte_carlo
+
+
 def _kind_of(model: ConfigDict) -> _Kind:
     network = type_name(model)
     if network not in _KINDS:

@@ -10,6 +10,7 @@ from mmengine.registry import DATASETS
 from torch import nn
 
 from .config_parts import dicts_in
+from .registered import registered_class
 
 
 def dataset_meta(cfg: Config, checkpoint: Mapping[str, Any], model: nn.Module) -> dict[str, Any]:
@@ -58,9 +59,7 @@ def _of_data_sets(cfg: Config) -> list[Mapping[str, Any]]:
     found = []
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for part in dicts_in((cfg.get(loader) or {}).get('dataset')):
-            with DATASETS.switch_scope_and_registry(None) as registry:
-                kind = part.get('type')
-                dataset = kind if isinstance(kind, type) else registry.get(str(kind))
+            dataset = registered_class(part.get('type'), DATASETS)
             if hasattr(dataset, 'METAINFO'):
                 found.append({**dataset.METAINFO, **(part.get('metainfo') or {})})
     return found

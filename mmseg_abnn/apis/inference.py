@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias, overload
 
+import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -185,10 +186,10 @@ def inference_model(
     from_file, from_array = Compose(pipeline), Compose(for_arrays(pipeline))
     results: list[BaseDataElement] = []
     prepared = (
-        from_array({'img': image})
+        _prepared(from_array, {'img': image}, f'image {index}')
         if isinstance(image, np.ndarray)
-        else from_file({'img_path': os.fspath(image)})
-        for image in listed
+        else _prepared(from_file, {'img_path': os.fspath(image)}, os.fspath(image))
+        for index, image in enumerate(listed)
     )
     # one data sample has the size before the network resizes anything, the input that after it
     for _, alike in groupby(prepared, key=_sizes):
@@ -208,6 +209,16 @@ def _check_image(image: Any) -> None:
         raise TypeError(f'an image must be a path or an array, got {type(image).__name__}')
     elif not os.path.isfile(image):
         raise FileNotFoundError(f'there is no image file {os.fspath(image)}')
+
+
+def _prepared(pipeline: Compose, data: dict[str, Any], name: str) -> dict[str, Any]:
+    try:
+        return pipeline(data)
+    # MMCV's loader asserts that there is an image, and OpenCV has an error of its own
+    except (AssertionError, OSError, ValueError, cv2.error) as error:
+        raise ValueError(
+            f'{name} cannot be read and prepared by the test pipeline: {error}'
+        ) from error
 
 
 def _sizes(data: Mapping[str, Any]) -> tuple[Any, Any]:

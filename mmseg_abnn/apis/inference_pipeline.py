@@ -8,6 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import TRANSFORMS
 
 from .config_parts import type_name
+from .registered import registered_class
 
 
 def inference_pipeline(cfg: Config) -> list[ConfigDict]:
@@ -57,9 +58,7 @@ def _first_pipeline(dataset: Any) -> Any:
 def _loads_labels(transform: Any) -> bool:
     if 'Annotation' in type_name(transform):
         return True
-    kind = transform.get('type')
-    with TRANSFORMS.switch_scope_and_registry(None) as registry:
-        found = kind if isinstance(kind, type) else registry.get(kind)
+    found = registered_class(transform.get('type'), TRANSFORMS)
     return isinstance(found, type) and issubclass(found, LoadAnnotations)
 
 

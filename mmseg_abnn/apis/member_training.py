@@ -5,7 +5,6 @@ import gc
 import glob
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -24,11 +23,11 @@ from ..models.monte_carlo import MonteCarlo
 from ..models.prediction_settings import PredictionSettings
 from ..models.wrappers import unwrapped
 from .class_names import class_facts
-from .config_parts import conversion_settings, drop_initialization, has_hook, plain, type_name
+from .config_parts import drop_initialization, has_hook, plain, type_name
 from .member_files import ENSEMBLE_FILE, load_member, member_path, save_ensemble, save_member
+from .origin import origin_of
 from .runner import build_runner
 from .stamps import Stamp, differences, read_stamp, write_stamp
-from .stored_config import write_config_text
 
 STARTED_FILE = 'started.json'  # what a member's training was started with
 # what makes a member what it is; other settings may change between two calls
@@ -68,7 +67,7 @@ def train_members(cfg: Config, only: int | None = None) -> str:
     base = BaseNetwork.read(cfg.load_from)
     count = cfg.num_members
     paths = [member_path(cfg.work_dir, member) for member in range(count)]
-    made_with = _made_with(cfg)
+    origin = origin_of(cfg)
     for member in range(count) if only is None else [only]:
         member_cfg = member_config(cfg, member)
         stamp = _stamp(member_cfg, base)
@@ -78,7 +77,7 @@ def train_members(cfg: Config, only: int | None = None) -> str:
             continue
         print_log(f'Fine-tuning member {member} of {count}', logger='current')
         with base.kept():
-            _train_member(member_cfg, member, paths[member], base, stamp, made_with)
+            _train_member(member_cfg, member, paths[member], base, stamp, origin)
     if only is not None:
         return paths[only]
     ensemble = os.path.join(cfg.work_dir, ENSEMBLE_FILE)
@@ -86,7 +85,7 @@ def train_members(cfg: Config, only: int | None = None) -> str:
         # every member was finished, so no Runner has connected the processes
         init_dist(cfg.launcher, **(cfg.get('env_cfg') or {}).get('dist_cfg', {}))
     if is_main_process():
-        save_ensemble(ensemble, base, paths, made_with)
+        save_ensemble(ensemble, base, paths, origin)
         print_log(f'The base network and its {count} members: {ensemble}', logger='current')
     barrier()
     return ensemble
@@ -229,17 +228,6 @@ class _ValidationWithoutNoise(Hook):
             model.prediction = self._prediction
 
 
-def _made_with(cfg: Config) -> dict[str, Any]:
-    """Return what an ABNN's checkpoint tells of its config."""
-    hooks = [hook for hook in cfg.custom_hooks if type_name(hook) == 'ABNNConversionHook']
-    prediction = PredictionSettings.among(cfg.model.get('test_cfg') or {})
-    return {
-        'cfg': write_config_text(cfg),
-        'conversion': plain(conversion_settings(hooks[0])),
-        'prediction': asdict(prediction),
-    }
-
-
 def _dataset_meta(runner: Runner, base: BaseNetwork) -> dict[str, Any]:
     stored = base.meta.get('dataset_meta') or {}
     return class_facts(stored or getattr(runner.train_loop.dataloader.dataset, 'metainfo', {}))
@@ -251,7 +239,7 @@ def _train_member(
     path: str,
     base: BaseNetwork,
     stamp: Stamp,
-    made_with: Mapping[str, Any],
+    origin: Mapping[str, Any],
 ) -> None:
     _continue_from_last(cfg, stamp)
 
@@ -265,7 +253,7 @@ def _train_member(
             'eta': etas(model),
             'version': __version__,
             'config': stamp['config'],
-            'made_with': {**made_with, 'dataset_meta': _dataset_meta(runner, base)},
+            'made_with': {**origin, 'dataset_meta': _dataset_meta(runner, base)},
         }
         if is_main_process():
             save_member(path, member_tensors(_averaged(runner, model), base.state), metadata)

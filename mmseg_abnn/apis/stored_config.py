@@ -9,19 +9,18 @@ dotted name says.
 import ast
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pprint import pformat
 from typing import Any
 
-from mmengine import registry
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
 from .config_parts import dicts_in
+from .registered import registries
 
 _SCOPES = {*MODULE2PACKAGE, 'mmengine', 'mmseg_abnn'}
 _LOCATIONS = ('load_from', 'work_dir', 'launcher', 'resume')  # where the training ran, and how
-_ROOTS = [value for value in vars(registry).values() if isinstance(value, registry.Registry)]
 
 
 def write_config_text(cfg: Config) -> str:
@@ -60,16 +59,7 @@ def _relative(text: str) -> str:
 
 
 def _is_registered(name: str, value: Any) -> bool:
-    return any(inner.module_dict.get(name) is value for inner in _registries())
-
-
-def _registries() -> Iterator[registry.Registry]:
-    """Yield MMEngine's registries and those of the packages below them."""
-    found = list(_ROOTS)
-    while found:
-        inner = found.pop()
-        yield inner
-        found += inner.children.values()
+    return any(inner.module_dict.get(name) is value for inner in registries())
 
 
 def read_config_text(text: str, source: str) -> Config:
@@ -167,7 +157,7 @@ def _registered_name(path: str) -> str:
     before, _, name = path.rpartition('.')
     if not before or before in _SCOPES:
         return path
-    known = [inner.module_dict.get(name) for inner in _registries()]
+    known = [inner.module_dict.get(name) for inner in registries()]
     if not any(f'{c.__module__}.{c.__name__}' == path for c in known if c is not None):
         raise ValueError(f'it names a class by its path, which no registry knows: {path!r}')
     return name
@@ -182,8 +172,10 @@ def check_registered(part: Any, source: str) -> None:
         part: What is to be built: a network, or a pipeline.
         source: The file that it is from, for messages.
     """
-    names = {found['type'] for found in dicts_in(part) if 'type' in found}
-    known = {name for inner in _registries() for name in inner.module_dict}
+    found = list(dicts_in(part))
+    etas = [id(each.get('eta')) for each in found]  # settings of a loss, whose type is no class
+    names = {each['type'] for each in found if 'type' in each and id(each) not in etas}
+    known = {name for inner in registries() for name in inner.module_dict}
     unknown = sorted(n for n in map(str, names) if n.rpartition('.')[2] not in known)
     if unknown:
         raise ValueError(

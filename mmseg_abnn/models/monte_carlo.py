@@ -67,6 +67,8 @@ class MonteCarlo:
             if key.startswith(prefix)
         }
         if members := members_in(own):
+            if self.prediction.draws == 'noise':
+                self._check_converted()
             self.set_members(members)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  # type: ignore[misc]
 

@@ -7,6 +7,7 @@ import argparse
 import os
 
 from mmseg_abnn.apis.member_files import save_networks
+from mmseg_abnn.apis.origin import origin_of_networks
 from mmseg_abnn.checkpoint import network_state, read_checkpoint
 
 
@@ -19,8 +20,10 @@ def main() -> None:
     if len(set(args.checkpoints)) < len(args.checkpoints):
         parser.error(f'a checkpoint is given twice: {" ".join(args.checkpoints)}')
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
-    networks = {path: network_state(read_checkpoint(path)) for path in args.checkpoints}
-    save_networks(args.out, networks)
+    checkpoints = {path: read_checkpoint(path) for path in args.checkpoints}
+    first = args.checkpoints[0]
+    origin = origin_of_networks(checkpoints[first].get('meta') or {}, first)
+    save_networks(args.out, {p: network_state(c) for p, c in checkpoints.items()}, origin)
     print(f'{len(args.checkpoints)} networks: {args.out}')
 
 

@@ -1,0 +1,93 @@
+"""The config in a checkpoint, written without absolute paths and read without running it."""
+
+import pytest
+from mmengine.config import Config
+from mmseg.models import EncoderDecoder
+
+from mmseg_abnn.apis import expand_abnn_section
+from mmseg_abnn.apis.stored_config import check_registered, read_config_text, write_config_text
+from mmseg_abnn.compat import configs_folder
+
+FOLDERS = ('abnn', 'deeplabv3plus')
+CONFIGS = [path for name in FOLDERS for path in sorted((configs_folder() / name).glob('*.py'))]
+OF_THE_RUN = ('load_from', 'work_dir', 'launcher', 'resume')
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_text_brings_a_config_back(path):
+    cfg = Config.fromfile(path)
+    expand_abnn_section(cfg)
+    expected = {key: value for key, value in cfg.to_dict().items() if key not in OF_THE_RUN}
+    text = write_config_text(cfg)
+    assert read_config_text(text, 'x.pth').to_dict() == expected
+    # MMEngine reads the same text by running it
+    assert Config.fromstring(text, '.py').to_dict() == expected
+    # and its own text is read, too
+    own = read_config_text(cfg.pretty_text, 'x.pth').to_dict()
+    assert {key: value for key, value in own.items() if key not in OF_THE_RUN} == expected
+
+
+def test_no_absolute_path_is_written():
+    cfg = Config(
+        dict(
+            data_root='/home/me/data/muad/',
+            nested=[dict(path='~/secret/a.txt'), ('data/b.txt', 'https://a.org/c.pth', 'a/b')],
+            load_from='/home/me/base.pth',
+        )
+    )
+    assert read_config_text(write_config_text(cfg), 'x.pth').to_dict() == dict(
+        data_root='muad',
+        nested=[dict(path='a.txt'), ('data/b.txt', 'https://a.org/c.pth', 'a/b')],
+    )
+
+
+def test_classes_become_their_registered_names():
+    cfg = Config(dict(model=dict(type=EncoderDecoder), scale=float('inf')))
+    read = read_config_text(write_config_text(cfg), 'x.pth')
+    assert read.to_dict() == dict(model=dict(type='EncoderDecoder'), scale=float('inf'))
+    # as MMEngine writes the class
+    text = 'model = dict(type=mmseg.models.segmentors.encoder_decoder.EncoderDecoder)'
+    assert read_config_text(text, 'x.pth').model.type == 'EncoderDecoder'
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('import os', 'line 1 assigns nothing to a name'),
+        ('a = 1\nb.c = 2', 'line 2 assigns nothing to a name'),
+        ("a = open('created', 'w')", 'malformed node'),
+        ('a = [i for i in (1, 2)]', 'malformed node'),
+        ('a = dict(**b)', 'line 1 unpacks a dict'),
+        ('a = {**b}', 'line 1 unpacks a dict'),
+        ('a = (', 'was never closed'),
+        ('a = ' + '[' * 10000, 'too many nested parentheses'),
+        ("model = dict(type='os.system', command='touch created')", "'os.system'"),
+        ("model = dict(backbone=[dict(type='mmseg.apis.init_model')])", 'mmseg.apis.init_model'),
+        ("default_scope = 'os'", "`default_scope`='os'"),
+        ("a = dict(_scope_='evil', type='A')", "`_scope_`='evil'"),
+        ("custom_imports = dict(imports=['evil'])", "the module 'evil', which a file must not"),
+        ("custom_imports = dict(imports='evil.sub')", "'evil.sub'"),
+    ],
+)
+def test_nothing_is_run(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'evil.py').write_text("open('created', 'w')")
+    with pytest.raises(ValueError, match='the config in x') as caught:
+        read_config_text(text, 'x.pth')
+    assert message in str(caught.value)
+    assert not (tmp_path / 'created').exists()
+
+
+def test_a_config_must_be_text():
+    with pytest.raises(ValueError, match=r'the config in x\.pth is no text, got dict'):
+        read_config_text({}, 'x.pth')
+
+
+@pytest.mark.parametrize('name', ['antigravity', 'mmengine.load', 'mmseg.load'])
+def test_what_is_built_must_be_registered(name):
+    """MMEngine would import a module of this name, or call the function."""
+    cfg = read_config_text(f"model = dict(type='EncoderDecoder', a=[dict(type='{name}')])", 'x.pth')
+    with pytest.raises(ValueError, match=rf"the config in x.pth needs \['{name}'\]"):
+        check_registered(cfg.model, 'x.pth')
+    check_registered(dict(type='EncoderDecoder', a=dict(type='mmseg.FCNHead')), 'x.pth')
