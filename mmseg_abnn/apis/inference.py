@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from mmengine.structures import BaseDataElement
 from torch import nn
 
@@ -117,8 +117,9 @@ def _stored_config(checkpoint: Mapping[str, Any], path: str) -> Config:
 
 def _build(cfg: Config, checkpoint: dict[str, Any], path: str) -> nn.Module:
     drop_initialization(cfg.model)
-    scope = 'mmpretrain' if is_classifier(cfg) else 'mmseg'
-    init_default_scope(cfg.get('default_scope') or scope)
+    if cfg.get('default_scope') is None:
+        cfg.default_scope = 'mmpretrain' if is_classifier(cfg) else 'mmseg'
+    init_default_scope(cfg.default_scope)
     if cfg.get('data_preprocessor') is not None and cfg.model.get('data_preprocessor') is None:
         cfg.model.data_preprocessor = cfg.data_preprocessor
     model = MODELS.build(cfg.model)
@@ -183,7 +184,9 @@ def inference_model(
     for image in listed:
         _check_image(image)
     pipeline = inference_pipeline(model.cfg)
-    from_file, from_array = Compose(pipeline), Compose(for_arrays(pipeline))
+    # another network may have been built since
+    with DefaultScope.overwrite_default_scope(model.cfg.default_scope):
+        from_file, from_array = Compose(pipeline), Compose(for_arrays(pipeline))
     results: list[BaseDataElement] = []
     prepared = (
         _prepared(from_array, {'img': image}, f'image {index}')

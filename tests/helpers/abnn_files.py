@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from helpers.monte_carlo import perturbed
 from helpers.networks import TINY, build_segmentor, segmentor_config
@@ -49,6 +50,7 @@ def save_abnn(folder, cfg, meta=True):
         cfg: Of :func:`section_config`, expanded.
         meta: Whether the base network tells its classes.
     """
+    init_default_scope('mmseg')
     state = build_segmentor(**TINY).state_dict()
     facts = dict(dataset_meta=dict(classes=CLASSES, palette=PALETTE)) if meta else {}
     torch.save(dict(state_dict=state, meta=facts), folder / 'base.pth')
