@@ -12,6 +12,7 @@ from ..compat import CLASSIFICATION_HINT, prepare_distributed
 from .abnn_section import expand_abnn_section
 from .abnn_settings import SECTION
 from .config_parts import type_name
+from .section_name import check_options
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,7 @@ def load_config(
             raise ImportError(f'{error}\n{CLASSIFICATION_HINT}') from error
         raise
     options = args.cfg_options or {}
+    check_options(options)
     section = {key: value for key, value in options.items() if key.partition('.')[0] == SECTION}
     cfg.merge_from_dict(section)
     if f'{SECTION}.max_iters' in section and f'{SECTION}.max_epochs' not in section:

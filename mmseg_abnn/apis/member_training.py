@@ -25,6 +25,7 @@ from ..models.wrappers import unwrapped
 from .config_parts import dicts_in, has_hook, type_name
 from .member_files import ENSEMBLE_FILE, load_member, member_path, save_ensemble, save_member
 from .runner import build_runner
+from .short_schedule import write_checkpoints
 from .stamps import Stamp, differences, read_stamp, write_stamp
 
 STARTED_FILE = 'started.json'  # what a member's training was started with
@@ -104,6 +105,33 @@ def _check_config(cfg: Config, only: int | None) -> None:
             'an ABNN is made from a trained network, but `load_from` is not set: give its '
             'checkpoint in the config, or by --cfg-options load_from=FILE'
         )
+    _check_best(cfg)
+
+
+def _check_best(cfg: Config) -> None:
+    """Refuse to look for the best of several checkpoints; the only one is the best."""
+    best = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best')
+    if best is not None and _validates_before_its_end(cfg):
+        raise ValueError(
+            f'`default_hooks.checkpoint.save_best` is {best!r}, but a member is what its training '
+            'ends with: its validations have no noise, and the best of them would be that of the '
+            'member which has changed least. Set save_best=None, or validate once, at the end: '
+            'train_cfg.val_interval as large as max_iters (or max_epochs)'
+        )
+
+
+def _validates_before_its_end(cfg: Config) -> bool:
+    loop = cfg.get('train_cfg') or {}
+    if cfg.get('val_dataloader') is None or cfg.get('val_cfg') is None:
+        return False
+    end, usual = (
+        (loop['max_iters'], 1000) if loop.get('max_iters') else (loop.get('max_epochs', 1), 1)
+    )
+    interval = loop.get('val_interval', usual)
+    last_before_end = (end - 1) // interval * interval
+    return bool(loop.get('dynamic_intervals')) or last_before_end >= max(
+        loop.get('val_begin', 1), 1
+    )
 
 
 def member_config(cfg: Config, member: int) -> Config:
@@ -113,11 +141,21 @@ def member_config(cfg: Config, member: int) -> Config:
     cfg.randomness = dict(cfg.get('randomness') or {}, seed=(0 if seed is None else seed) + member)
     cfg.work_dir = os.path.join(cfg.work_dir, f'member_{member}')
     cfg.experiment_name = f'{os.path.basename(os.path.dirname(cfg.work_dir))}_member_{member}'
-    if 'visualizer' in cfg:  # one of the same name would go on writing to the folder of the first
+    if cfg.get('visualizer') is not None:
+        # one of the same name would go on writing to the folder of the first
         cfg.visualizer.name = cfg.experiment_name
     _drop_initialization(cfg.model)
     _repeat_augmentations(cfg.get('train_dataloader'))
+    _save_checkpoints(cfg)
     return cfg
+
+
+def _save_checkpoints(cfg: Config) -> None:
+    # what counts epochs saves nothing during an iteration-based training: it could not be resumed
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint', {})
+    end = (cfg.get('train_cfg') or {}).get('max_iters')
+    if end is not None and hook is not None and hook.get('by_epoch', True):
+        write_checkpoints(cfg, end, by_epoch=False)
 
 
 def _drop_initialization(model: ConfigDict) -> None:

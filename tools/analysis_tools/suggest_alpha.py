@@ -71,7 +71,7 @@ def main() -> None:
     check_segmentor(cfg, 'suggest_alpha.py')
     if not cfg.get('val_dataloader'):
         raise ValueError('the config has no `val_dataloader`')
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
     runner = load_runner(cfg, args.checkpoint)
     loader = runner.build_dataloader(cfg.val_dataloader)
     number = min(len(loader), args.images or len(loader))
