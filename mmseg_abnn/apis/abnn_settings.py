@@ -51,8 +51,8 @@ def _check_optimizer(optimizer: Any) -> None:
     unknown = sorted(set(optimizer) - {'type', *taken})
     if unknown and all(p.kind is not Parameter.VAR_KEYWORD for p in taken.values()):
         raise ValueError(
-            f'`{SECTION}.optimizer` has {unknown}, which {type_name(optimizer)} does not take: if a '
-            'base file sets them for another optimizer, write optimizer=dict(_delete_=True, '
+            f'`{SECTION}.optimizer` has {unknown}, which {type_name(optimizer)} does not take: if '
+            'a base file sets them for another optimizer, write optimizer=dict(_delete_=True, '
             f'type={type_name(optimizer)!r}, ...)'
         )
 

@@ -58,6 +58,7 @@ def segmentor(**changes):
     """Return the config of a segmentor with everything that the section looks at."""
     loss = dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0)
     cfg = dict(
+        default_scope='mmseg',
         model=dict(
             type='EncoderDecoder',
             decode_head=dict(type='FCNHead', loss_decode=dict(loss)),

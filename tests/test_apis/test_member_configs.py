@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader, Dataset
 
-from mmseg_abnn.apis.member_training import decisive_settings, member_config
+from mmseg_abnn.apis.member_config import decisive_settings, member_config
 from mmseg_abnn.datasets import SeededDataset, SeededInfiniteSampler
 
 

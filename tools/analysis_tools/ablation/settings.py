@@ -12,7 +12,7 @@ from comparison.methods import fill_seed
 from comparison.reading import option_text
 from comparison.runs import available_scores, read_config
 from mmseg_abnn.apis.config_parts import type_name
-from mmseg_abnn.apis.member_training import decisive_settings
+from mmseg_abnn.apis.member_config import decisive_settings
 from mmseg_abnn.apis.stamps import settings_hash
 
 from .variants import DETERMINISTIC, FINE_TUNED, Ablation, Variant
