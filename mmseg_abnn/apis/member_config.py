@@ -55,8 +55,8 @@ def _check_best(cfg: Config) -> None:
     if best is not None and _validates_before_its_end(cfg):
         raise ValueError(
             f'`default_hooks.checkpoint.save_best` is {best!r}, but a member is what its training '
-            'ends with: its validations have no noise, and the best of them would be that of the '
-            'member which has changed least. Set save_best=None, or validate once, at the end: '
+            'ends with: its validations have no noise, so they do not tell which of its states is '
+            'the best Bayesian one. Set save_best=None, or validate once, at the end, by '
             'train_cfg.val_interval as large as max_iters (or max_epochs)'
         )
 

@@ -2,9 +2,9 @@
 
 More noise finds OOD objects better and costs segmentation. Given how much mIoU may be lost, this
 measures several alphas on the images of `val_dataloader` and names the largest one that keeps to
-it; where all or none of the usual ones do, it goes on with larger or smaller ones. CHECKPOINT is an ABNN's abnn.pth, or the network that it is to
-be made from: fine-tuning wins back a part of the loss, so what is suggested then is on the safe
-side.
+it; where all or none of the usual ones do, it goes on with larger or smaller ones. CHECKPOINT is an
+ABNN's abnn.pth, or the network that it is to be made from: fine-tuning wins back a part of the
+loss, so what is suggested then is on the safe side.
 """
 
 import argparse
