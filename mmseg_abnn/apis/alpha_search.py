@@ -180,8 +180,8 @@ def remarks(rows: Sequence[AlphaRow], found: float | None, max_loss: float) -> l
     said = []
     if _labels_stay(rows):
         said.append(
-            'noise changes no label here, so the mIoU does not limit alpha: this is the alpha with '
-            'the lowest NLL'
+            'no alpha changes the mIoU, as with the labels of the network itself: suggested is the '
+            'one with the lowest NLL'
         )
     if found is not None and found == others[-1].alpha:
         said.append(

@@ -1,4 +1,4 @@
-"""A section `abnn` that is misspelt would train the plain network, and no variable is taken for one."""
+"""A section `abnn` that is misspelt is found, and no variable is taken for one."""
 
 import argparse
 import ast
