@@ -121,11 +121,10 @@ def _check_losses(losses: Mapping[str, Sequence[str]], kind: _Kind) -> None:
     if not any('ABNNLoss' in names for names in losses.values()):
         found = {f'model.{head}': list(names) for head, names in losses.items() if names}
         raise ValueError(
-            f'`{SECTION}` replaces the cross-entropies of the heads by ABNNLoss, whose class '
-            f'weights are random: no `{kind.loss}` of this config is one of {list(REPLACED)}, got '
-            f'{found or "none"}. Without the section, with ABNNConversionHook in `custom_hooks` '
-            'and everything else written out as docs/method.md shows, members differ by their '
-            'noise and data alone'
+            f'no `{kind.loss}` of this config is one of {list(REPLACED)}, which `{SECTION}` '
+            f'replaces by ABNNLoss and its random class weights, got {found or "none"}: write out '
+            'what docs/method.md shows, without the section and with the losses as they are; the '
+            'members then differ by their noise and data alone'
         )
     main = kind.heads[0]
     if 'ABNNLoss' not in losses[main]:

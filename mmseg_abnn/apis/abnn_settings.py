@@ -28,12 +28,12 @@ def _sparse() -> dict[str, Any]:
 def _merged(default: Mapping[str, Any], given: Mapping[str, Any]) -> ConfigDict:
     """Change parts of a default as MMEngine does; another ``type`` or ``_delete_`` replaces it."""
     # by copies and updates: a class that the config has imported stays a name, see ConfigDict
-    given = copy.copy(given) if isinstance(given, ConfigDict) else ConfigDict(given)
-    replaces = given.pop('_delete_', False)
-    if replaces or ('type' in given and type_name(given) != default['type']):
-        return given
+    changes = copy.copy(given) if isinstance(given, ConfigDict) else ConfigDict(given)
+    replaces = changes.pop('_delete_', False)
+    if replaces or ('type' in changes and type_name(changes) != default['type']):
+        return changes
     merged = ConfigDict(default)
-    merged.update(given)
+    merged.update(changes)
     return merged
 
 

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS
 
 from ..models.losses.class_weights import Eta
 from .abnn_settings import SECTION
-from .config_parts import type_name
+from .config_parts import dicts_in, type_name
 
 # what a cross-entropy may say without any effect here: ABNNLoss is always the mean over the pixels
 # that are not ignored, and has a name of its own in the log
@@ -20,13 +20,15 @@ _KEPT = ('loss_weight', 'class_weight')
 def write_default_losses(heads: Any, scope: str, name: str) -> None:
     """Give each head that names no loss the one that its class has by default, in place.
 
+    A head with heads inside that have losses, as K-Net's, has none of its own.
+
     Args:
         heads: A head's config, or a list of them.
         scope: Of the registry of heads.
         name: Of the losses in a head's config.
     """
     for head in heads if isinstance(heads, (list, tuple)) else [heads]:
-        if isinstance(head, dict) and name not in head:
+        if isinstance(head, dict) and not any(name in part for part in dicts_in(head)):
             kind = head.get('type')
             with MODELS.switch_scope_and_registry(scope) as registry:
                 found = kind if isinstance(kind, type) else registry.get(kind)

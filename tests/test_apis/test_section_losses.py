@@ -23,6 +23,16 @@ def test_heads_without_a_loss_have_the_default_of_their_class():
     assert second['loss_decode'] == dict(type='DiceLoss')
 
 
+def test_a_head_of_heads_has_no_loss_of_its_own(tmp_path):
+    config = tmp_path / 'knet.py'
+    config.write_text(
+        "_base_ = 'mmseg::knet/knet-s3_r50-d8_fcn_8xb2-adamw-80k_ade20k-512x512.py'\nabnn = dict()"
+    )
+    head = load(config).model.decode_head
+    assert 'loss_decode' not in head
+    assert head.kernel_generate_head.loss_decode.type == 'ABNNLoss'
+
+
 def test_sigmoid_losses_of_auxiliary_heads_stay(tmp_path):
     config = tmp_path / 'stdc.py'
     config.write_text(
@@ -42,8 +52,8 @@ def test_sigmoid_losses_of_auxiliary_heads_stay(tmp_path):
     [
         (
             dict(type='DiceLoss'),
-            r"is one of \['CrossEntropyLoss', .*got \{'model.decode_head': \['DiceLoss'\]\}. "
-            'Without the section, with ABNNConversionHook',
+            r"is one of \['CrossEntropyLoss', .*got \{'model.decode_head': \['DiceLoss'\]\}: "
+            'write out what docs/method.md shows',
         ),
         (dict(type='CrossEntropyLoss', use_mask=True), 'a sigmoid per class: train the network'),
         (dict(type='CrossEntropyLoss', reduction='sum'), "has reduction='sum': set it to 'mean'"),
