@@ -5,6 +5,7 @@ maintained ``onedl-*`` packages and the upstream ones. Nothing else in this pack
 which of the two is installed.
 """
 
+import copy
 import importlib
 import importlib.util
 import io
@@ -249,6 +250,8 @@ def prepare_distributed(cfg: 'Config', launcher: str) -> None:
                 'the tool through tools/dist_train.sh, tools/dist_test.sh or torchrun'
             )
         dist.init_process_group(backend='gloo')
-    wrapper = dict(cfg.get('model_wrapper_cfg') or {})
+    # a copy of its own kind: a class that the config has imported stays a name, see ConfigDict
+    wrapper = copy.copy(cfg.get('model_wrapper_cfg') or {})
     wrapper.setdefault('type', 'MMDistributedDataParallel')
-    cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    wrapper['device_ids'] = None
+    cfg.model_wrapper_cfg = wrapper

@@ -27,7 +27,7 @@ def main() -> None:
     """Train."""
     args = parse_args()
     cfg = load_config(args)
-    cfg.resume = args.resume
+    cfg.resume = args.resume or bool(cfg.get('resume'))
     if args.amp:
         enable_amp(cfg)
     train(cfg, args.member)

@@ -1,18 +1,60 @@
 """What the section ``abnn`` of a config may hold."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import Parameter, signature
 from typing import Any, ClassVar
+
+from mmengine.config import ConfigDict
+from mmengine.registry import OPTIMIZERS
 
 from ..conversion import DEFAULT_ALPHA, DEFAULT_NOISE_SHAPE, Alpha, check_conversion_arguments
 from ..models.losses.class_weights import Eta, check_eta
 from ..models.prediction_settings import PredictionSettings
+from .config_parts import type_name
 
 SECTION = 'abnn'
 
 
 def _sgd() -> dict[str, Any]:
     return dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
+
+
+def _sparse() -> dict[str, Any]:
+    return dict(type='sparse', weight=0.5)
+
+
+def _merged(default: Mapping[str, Any], given: Mapping[str, Any]) -> ConfigDict:
+    """Change parts of a default as MMEngine does; another ``type`` or ``_delete_`` replaces it."""
+    # by copies and updates: a class that the config has imported stays a name, see ConfigDict
+    changes = copy.copy(given) if isinstance(given, ConfigDict) else ConfigDict(given)
+    replaces = changes.pop('_delete_', False)
+    if replaces or ('type' in changes and type_name(changes) != default['type']):
+        return changes
+    merged = ConfigDict(default)
+    merged.update(changes)
+    return merged
+
+
+def _check_optimizer(optimizer: Any) -> None:
+    if not isinstance(optimizer, Mapping) or 'type' not in optimizer:
+        raise ValueError(
+            f'`{SECTION}.optimizer` must be a dict with a `type`, or with those settings of '
+            f'{_sgd()} that are to change, got {optimizer!r}'
+        )
+    kind = optimizer['type']
+    kind = OPTIMIZERS.module_dict.get(kind) if isinstance(kind, str) else kind
+    if kind is None:
+        return  # of another package, or a name that the Runner will refuse
+    taken = signature(kind).parameters
+    unknown = sorted(set(optimizer) - {'type', *taken})
+    if unknown and all(p.kind is not Parameter.VAR_KEYWORD for p in taken.values()):
+        raise ValueError(
+            f'`{SECTION}.optimizer` has {unknown}, which {type_name(optimizer)} does not take: if '
+            'a base file sets them for another optimizer, write optimizer=dict(_delete_=True, '
+            f'type={type_name(optimizer)!r}, ...)'
+        )
 
 
 @dataclass(frozen=True)
@@ -40,7 +82,7 @@ class ABNNSettings(PredictionSettings):
     trainable: str | Sequence[str] = 'norm'
     include: Sequence[str] = ('backbone.*',)
     exclude: Sequence[str] = ()
-    eta: Eta = field(default_factory=lambda: dict(type='sparse', weight=0.5))
+    eta: Eta = field(default_factory=_sparse)
     max_iters: int = 4000
     max_epochs: int | None = None
     optimizer: Mapping[str, Any] = field(default_factory=_sgd)
@@ -55,14 +97,14 @@ class ABNNSettings(PredictionSettings):
             self.alpha, self.noise_shape, self.trainable, self.include, self.exclude
         )
         check_eta(self.eta)
-        if not isinstance(self.optimizer, Mapping) or 'type' not in self.optimizer:
-            raise ValueError(
-                f'`abnn.optimizer` must be a dict with a `type`, got {self.optimizer!r}'
-            )
+        _check_optimizer(self.optimizer)
 
     @classmethod
     def read(cls, section: Any) -> 'ABNNSettings':
         """Read the section.
+
+        A part of ``optimizer`` or ``eta`` changes that part of the default, another ``type``, or
+        ``_delete_=True``, replaces it, as everywhere in MMEngine.
 
         Raises:
             ValueError: If it holds an unknown or unusable setting.
@@ -73,7 +115,12 @@ class ABNNSettings(PredictionSettings):
         unknown = sorted(map(str, set(section) - set(cls.names())))
         if unknown:
             raise ValueError(f'`{SECTION}` may hold {cls.names()}, got {unknown}')
-        return cls(**section)
+        parts = {
+            name: _merged(default(), section[name])
+            for name, default in (('optimizer', _sgd), ('eta', _sparse))
+            if isinstance(section.get(name), Mapping)
+        }
+        return cls(**{**section, **parts})
 
     def test_cfg(self) -> dict[str, Any]:
         """Return what ``test_cfg`` says of the prediction: L, the seed, and what is no default."""

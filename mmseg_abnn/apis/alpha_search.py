@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -21,7 +21,10 @@ from ..evaluation.functional import (
 from ..models.layers import bayesian_layers, hold_alpha
 from ..models.segmentors import MonteCarloSegmentor
 
+ALPHAS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 _BINS = 15
+# how a grid goes on beyond its ends, and how often
+_UP, _DOWN, _STEPS = 1.5, 0.5, 3
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class AlphaRow:
 
     Attributes:
         alpha: The noise scale; None for the network before the fine-tuning, without noise.
-        miou: Mean IoU of the classes that occur, in [0, 1].
+        miou: Mean IoU of the label map over the classes that occur, in [0, 1].
         ece: Expected calibration error with 15 bins, in [0, 1].
         nll: Mean negative log-likelihood, in nats.
     """
@@ -51,7 +54,8 @@ class _Sums:
         logits = sample.seg_logits.data  # log(mean p)
         label = sample.gt_sem_seg.data[0].to(logits.device)
         counted = label < len(logits)
-        top, prediction = logits.max(dim=0)
+        top = logits.max(dim=0).values
+        prediction = sample.pred_sem_seg.data[0]  # as `labels_from` says
         self.confusion += confusion_matrix(prediction, label, len(logits))
         right = (prediction == label)[counted]
         self.calibration += calibration_counts(top.exp()[counted], right, _BINS)
@@ -110,19 +114,103 @@ def suggest_alpha(rows: Sequence[AlphaRow], max_loss: float) -> float | None:
         max_loss: Accepted loss of mIoU against the first row, in [0, 1].
 
     Returns:
-        One of the scales, or None if the smallest one loses more.
+        One of the scales, or None if the smallest one loses more. Where no scale changes the mIoU
+        at all, as with the labels of the network itself, that of the lowest NLL.
 
     Raises:
         ValueError: If ``max_loss`` is negative.
     """
     if max_loss < 0:
         raise ValueError(f'`max_loss` must be >= 0, got {max_loss}')
+    if _labels_stay(rows):
+        return min(rows[1:], key=lambda row: row.nll).alpha
     found = None
-    for row in sorted(rows[1:], key=lambda row: row.alpha or 0.0):
+    for row in sorted(rows[1:], key=_alpha_of):
         if rows[0].miou - row.miou > max_loss:
             break
         found = row.alpha
     return found
+
+
+def search_alphas(
+    model: nn.Module,
+    batches: Callable[[], Iterable[dict]],
+    max_loss: float,
+    alphas: Sequence[float] | None = None,
+) -> list[AlphaRow]:
+    """Measure noise scales until one of them loses more mIoU than is accepted.
+
+    Args:
+        model: See :func:`measure_alphas`.
+        batches: Gives the images anew in each pass over them.
+        max_loss: Accepted loss of mIoU, in [0, 1].
+        alphas: The scales to measure, and no others; None: :data:`ALPHAS`, and where all or none
+            of them are accepted up to three more beyond that end, each half as large again, or half
+            as large.
+
+    Returns:
+        What :func:`measure_alphas` returns, by rising alpha.
+    """
+    rows = measure_alphas(model, batches(), sorted(alphas or ALPHAS))
+    if alphas is not None or _labels_stay(rows):
+        return rows
+    for _ in range(_STEPS):
+        found, smallest, largest = suggest_alpha(rows, max_loss), rows[1].alpha, rows[-1].alpha
+        if found not in (None, largest):
+            break
+        factor, end = (_DOWN, smallest) if found is None else (_UP, largest)
+        more = measure_alphas(model, batches(), [factor * cast(float, end)])[1:]
+        rows = [rows[0], *sorted([*rows[1:], *more], key=_alpha_of)]
+    return rows
+
+
+def remarks(rows: Sequence[AlphaRow], found: float | None, max_loss: float) -> list[str]:
+    """Say in words what a suggestion does not tell.
+
+    Args:
+        rows: As :func:`search_alphas` returns them.
+        found: What :func:`suggest_alpha` suggests of them.
+        max_loss: What it was told, in [0, 1].
+
+    Returns:
+        Sentences: that the suggestion is the largest alpha of all, that the NLL is higher there
+        than without noise, and how to be free of the loss of mIoU where that is the limit.
+    """
+    base, *others = sorted(rows, key=_alpha_of)
+    said = []
+    if _labels_stay(rows):
+        said.append(
+            'no alpha changes the mIoU, as with the labels of the network itself: suggested is the '
+            'one with the lowest NLL'
+        )
+    if found is not None and found == others[-1].alpha:
+        said.append(
+            f'{found:g} is the largest alpha that was tried: a larger one may do too, try it by '
+            '--alphas'
+        )
+    suggested = next((row for row in others if row.alpha == found), None)
+    if suggested is not None and suggested.nll > base.nll:
+        best = min(others, key=lambda row: row.nll)
+        lowest = f', lowest with {best.alpha:g} ({best.nll:.4f})' if best.nll < base.nll else ''
+        said.append(
+            f'the NLL rises with {found:g}, from {base.nll:.4f} to {suggested.nll:.4f}{lowest}: '
+            'the probabilities fit worse than those of the network without noise. A temperature '
+            '(tools/misc/fit_temperature.py) may mend that, a smaller alpha does'
+        )
+    if any(base.miou - row.miou > max_loss for row in others):
+        said.append(
+            "the loss of mIoU limits alpha: with abnn.labels_from='base' the label map is that of "
+            'the network without noise, for one more pass an image, and no alpha costs mIoU'
+        )
+    return said
+
+
+def _labels_stay(rows: Sequence[AlphaRow]) -> bool:
+    return len(rows) > 1 and all(row.miou == rows[0].miou for row in rows)
+
+
+def _alpha_of(row: AlphaRow) -> float:
+    return row.alpha or 0.0
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from ..compat import CLASSIFICATION_HINT, prepare_distributed
 from .abnn_section import expand_abnn_section
 from .abnn_settings import SECTION
 from .config_parts import type_name
+from .section_name import check_options
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +75,7 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
         options: Values by the dotted names of settings; those of the section are applied before it
             is expanded, the others after.
     """
+    check_options(options)
     section = {key: value for key, value in options.items() if key.partition('.')[0] == SECTION}
     cfg.merge_from_dict(section)
     if f'{SECTION}.max_iters' in section and f'{SECTION}.max_epochs' not in section:

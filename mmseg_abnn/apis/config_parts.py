@@ -10,6 +10,15 @@ def type_name(part: Mapping[str, Any] | None) -> str:
     return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
+def registered_name(cfg: Mapping[str, Any], scope: str, name: str) -> str:
+    """Return the name by which a config finds a class of ``scope``, whatever its default scope.
+
+    The pure Python style of MMEngine has ``default_scope = None``: nothing is found by a bare name
+    there but MMEngine's own.
+    """
+    return name if cfg.get('default_scope') == scope else f'{scope}.{name}'
+
+
 def type_names(parts: Any) -> list[str]:
     """Return the names of the classes that the parts of a list, or a single part, build."""
     several = parts if isinstance(parts, (list, tuple)) else [parts]

@@ -1,13 +1,12 @@
 """Fine-tuning the members of an ABNN from one config."""
 
-import copy
 import gc
 import glob
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.dist import barrier, init_dist, is_distributed, is_main_process
 from mmengine.hooks import EMAHook, Hook, SyncBuffersHook
 from mmengine.logging import print_log
@@ -23,25 +22,13 @@ from ..models.monte_carlo import MonteCarlo
 from ..models.prediction_settings import PredictionSettings
 from ..models.wrappers import unwrapped
 from .class_names import class_facts
-from .config_parts import drop_initialization, has_hook, plain, type_name
+from .member_config import check_config, decisive_settings, member_config
 from .member_files import ENSEMBLE_FILE, load_member, member_path, save_ensemble, save_member
 from .origin import origin_of
 from .runner import build_runner
 from .stamps import Stamp, differences, read_stamp, write_stamp
 
 STARTED_FILE = 'started.json'  # what a member's training was started with
-# what makes a member what it is; other settings may change between two calls
-_DECISIVE = (
-    'model',
-    'custom_hooks',
-    'optim_wrapper',
-    'param_scheduler',
-    'train_cfg',
-    'train_dataloader',
-    'randomness',
-)
-_LOADING = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
-_INDECISIVE = (*_LOADING, 'test_cfg', 'val_interval', 'val_begin')
 
 
 def train_members(cfg: Config, only: int | None = None) -> str:
@@ -63,7 +50,7 @@ def train_members(cfg: Config, only: int | None = None) -> str:
         ValueError: If the config is no ABNN's, or a finished member was made with other settings.
         FileNotFoundError: If ``load_from`` does not exist.
     """
-    _check_config(cfg, only)
+    check_config(cfg, only)
     base = BaseNetwork.read(cfg.load_from)
     count = cfg.num_members
     paths = [member_path(cfg.work_dir, member) for member in range(count)]
@@ -89,50 +76,6 @@ def train_members(cfg: Config, only: int | None = None) -> str:
         print_log(f'The base network and its {count} members: {ensemble}', logger='current')
     barrier()
     return ensemble
-
-
-def _check_config(cfg: Config, only: int | None) -> None:
-    count = cfg.num_members
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ValueError(f'`num_members` must be an int >= 1, got {count!r}')
-    if only is not None and not 0 <= only < count:
-        raise ValueError(f'the member must be between 0 and {count - 1}, got {only}')
-    if not has_hook(cfg.get('custom_hooks'), 'ABNNConversionHook'):
-        raise ValueError(
-            'an ABNN needs `custom_hooks` with `ABNNConversionHook`, which makes the normalization '
-            "layers Bayesian: custom_hooks=[dict(type='ABNNConversionHook', alpha=0.1)]"
-        )
-    if not cfg.get('load_from'):
-        raise ValueError(
-            'an ABNN is made from a trained network, but `load_from` is not set: give its '
-            'checkpoint in the config, or by --cfg-options load_from=FILE'
-        )
-
-
-def member_config(cfg: Config, member: int) -> Config:
-    """Return the config of one member's Runner."""
-    cfg = copy.deepcopy(cfg)
-    seed = (cfg.get('randomness') or {}).get('seed')
-    cfg.randomness = dict(cfg.get('randomness') or {}, seed=(0 if seed is None else seed) + member)
-    cfg.work_dir = os.path.join(cfg.work_dir, f'member_{member}')
-    cfg.experiment_name = f'{os.path.basename(os.path.dirname(cfg.work_dir))}_member_{member}'
-    if cfg.get('visualizer'):  # one of the same name would go on writing to the folder of the first
-        cfg.visualizer.name = cfg.experiment_name
-    drop_initialization(cfg.model)
-    _repeat_augmentations(cfg.get('train_dataloader'))
-    return cfg
-
-
-def _repeat_augmentations(loader: ConfigDict | None) -> None:
-    sampler = (loader or {}).get('sampler') or {}
-    if loader is not None and type_name(sampler) == 'InfiniteSampler':
-        sampler['type'] = 'SeededInfiniteSampler'
-        loader.dataset = dict(type='SeededDataset', dataset=loader.dataset)
-
-
-def decisive_settings(cfg: Config) -> dict[str, Any]:
-    """Return the settings of a member's config that its weights depend on, as plain data."""
-    return {key: plain(cfg.get(key), _INDECISIVE) for key in _DECISIVE}
 
 
 def _stamp(cfg: Config, base: BaseNetwork) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from ..engine.hooks import CheckpointMembersHook
 from .command_line import check_segmentor
+from .config_parts import registered_name, type_name
 
 # beginnings of what the Runner logs at its start: hundreds of lines that hide what matters
 _FOR_THE_FILE = ('System environment:', 'Config:', 'Hooks will be executed')
@@ -78,7 +79,7 @@ def enable_amp(cfg: Config) -> None:
         ValueError: If the config's optimizer wrapper is of a type that has no such form.
     """
     wrapper = cfg.optim_wrapper
-    kind = wrapper.get('type', 'OptimWrapper')
+    kind = type_name(wrapper) or 'OptimWrapper'
     if kind in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
         print_log('Mixed precision is enabled by the config already', logger='current')
     elif kind != 'OptimWrapper':
@@ -110,7 +111,8 @@ def enable_tta(cfg: Config) -> None:
         datasets += dataset.get('datasets', []) or [d for d in [dataset.get('dataset')] if d]
         if 'pipeline' in dataset:
             dataset.pipeline = cfg.tta_pipeline
-    if cfg.tta_model.type == 'SegTTAModel':
-        cfg.tta_model.type = 'MCSegTTAModel'  # the same mean, and the uncertainty too
+    if type_name(cfg.tta_model) == 'SegTTAModel':
+        # the same mean, and the uncertainty too
+        cfg.tta_model.type = registered_name(cfg, 'mmseg', 'MCSegTTAModel')
     cfg.tta_model.module = cfg.model
     cfg.model = cfg.tta_model

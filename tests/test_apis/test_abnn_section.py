@@ -1,6 +1,5 @@
 """The section `abnn`: three lines make an ABNN from the config of any segmentor."""
 
-import argparse
 from dataclasses import asdict
 
 import pytest
@@ -8,9 +7,10 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
+from helpers.section_configs import load, segmentor
 from helpers.small_runs import MadeUpScenes  # noqa: F401  the configs below name it
 from helpers.tool_runner import ROOT
-from mmseg_abnn.apis import ABNNSettings, expand_abnn_section, load_config, train
+from mmseg_abnn.apis import ABNNSettings, expand_abnn_section, train
 from mmseg_abnn.apis.member_files import load_member
 from mmseg_abnn.checkpoint import network_state, read_checkpoint
 
@@ -40,44 +40,6 @@ train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, d
 val_dataloader = val_cfg = val_evaluator = None
 default_hooks = dict(logger=dict(interval=1))
 """
-
-
-def load(path, **options):
-    return load_config(
-        argparse.Namespace(
-            config=str(path),
-            cfg_options=options,
-            work_dir=str(path.parent / 'work'),
-            launcher='none',
-            local_rank=0,
-        ),
-    )
-
-
-def segmentor(**changes):
-    """Return the config of a segmentor with everything that the section looks at."""
-    loss = dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0)
-    cfg = dict(
-        model=dict(
-            type='EncoderDecoder',
-            decode_head=dict(type='FCNHead', loss_decode=dict(loss)),
-            auxiliary_head=[dict(type='FCNHead', loss_decode=dict(loss, loss_weight=0.4))],
-            test_cfg=dict(mode='slide', stride=(1, 2)),
-        ),
-        optim_wrapper=dict(
-            type='AmpOptimWrapper',
-            loss_scale='dynamic',
-            optimizer=dict(type='AdamW', lr=6e-5, betas=(0.9, 0.999)),
-            paramwise_cfg=dict(custom_keys=dict(norm=dict(decay_mult=0.0))),
-            clip_grad=dict(max_norm=1.0),
-        ),
-        param_scheduler=[dict(type='LinearLR'), dict(type='PolyLR')],
-        train_cfg=dict(type='IterBasedTrainLoop', max_iters=80000, val_interval=8000),
-        custom_hooks=[dict(type='EMAHook')],
-        abnn=dict(),
-    )
-    cfg.update(changes)
-    return Config(cfg)
 
 
 def test_what_becomes_of_a_config():
@@ -204,34 +166,6 @@ def test_a_config_without_checkpoints_gets_some_unless_it_says_no():
     assert cfg.default_hooks.checkpoint is None
 
 
-def test_heads_without_a_loss_have_the_default_of_their_class():
-    cfg = segmentor()
-    for head in (cfg.model.decode_head, cfg.model.auxiliary_head[0]):
-        del head.loss_decode
-    cfg.model.auxiliary_head.append(dict(type='LightHamHead', loss_decode=dict(type='DiceLoss')))
-    expand_abnn_section(cfg)
-    eta = dict(type='sparse', weight=0.5)
-    expected = dict(type='ABNNLoss', eta=eta, loss_weight=1.0)
-    assert cfg.model.decode_head.loss_decode == expected
-    first, second = cfg.model.auxiliary_head
-    assert first.loss_decode == expected
-    assert second['loss_decode'] == dict(type='DiceLoss')
-
-
-def test_sigmoid_losses_of_auxiliary_heads_stay(tmp_path):
-    config = tmp_path / 'stdc.py'
-    config.write_text(
-        "_base_ = 'mmseg::stdc/stdc1_4xb12-80k_cityscapes-512x1024.py'\nabnn = dict()"
-    )
-    before = [head.loss_decode for head in Config.fromfile(config).model.auxiliary_head]
-    model = load(config).model
-    assert [head.loss_decode.type for head in model.auxiliary_head[:2]] == ['ABNNLoss'] * 2
-    boundaries = model.auxiliary_head[2].loss_decode
-    assert boundaries == before[2]
-    assert boundaries[0].use_sigmoid is True
-    assert model.decode_head.loss_decode.type == 'ABNNLoss'
-
-
 def test_the_section_can_be_taken_away(tmp_path):
     (tmp_path / 'abnn.py').write_text("model = dict(type='EncoderDecoder')\nabnn = dict(alpha=0.2)")
     (tmp_path / 'plain.py').write_text("_base_ = 'abnn.py'\nabnn = None")
@@ -300,6 +234,12 @@ def test_three_lines(tmp_path, family):
         (dict(alpha=-1.0), ValueError, '`alpha` must be .*-1'),
         (dict(eta=dict(type='gamma')), ValueError, "`eta.type` must be one of .*got 'gamma'"),
         (dict(optimizer='SGD'), ValueError, "`abnn.optimizer` must be a dict .* got 'SGD'"),
+        (dict(optimizer=dict(_delete_=True, lr=1)), ValueError, '`abnn.optimizer` must be a dict'),
+        (
+            dict(optimizer=dict(type='AdamW', lr=1e-4, momentum=0.9)),
+            ValueError,
+            r"has \['momentum'\], which AdamW does not take: .*write optimizer=dict\(_delete_=True",
+        ),
         (True, TypeError, '`abnn` must be a dict, got True'),
     ],
 )
@@ -327,5 +267,13 @@ def test_configs_that_cannot_become_an_abnn():
         expand_abnn_section(cfg)
     cfg = segmentor()
     cfg.model = dict(type='EncoderDecoder', decode_head=dict(type='MaskFormerHead'))
-    with pytest.raises(ValueError, match='no `loss_decode` of this config is one'):
+    with pytest.raises(ValueError, match=r'no `loss_decode` .* is one of \[.*Ohem.* got none'):
         expand_abnn_section(cfg)
+
+
+def test_names_that_are_found_whatever_the_default_scope():
+    for scope in (None, 'mmdet'):
+        cfg = segmentor(default_scope=scope)
+        cfg.model.type = 'mmseg.EncoderDecoder'
+        expand_abnn_section(cfg)
+        assert cfg.model.type == 'mmseg.MCEncoderDecoder'

@@ -1,8 +1,10 @@
 """How an ABNN predicts, set in the section `abnn`."""
 
 import pytest
+import torch
 from mmengine.config import Config
 
+from helpers.section_configs import load, segmentor
 from mmseg_abnn.apis import ABNNSettings, expand_abnn_section
 from mmseg_abnn.models.prediction_settings import PredictionSettings
 
@@ -73,3 +75,45 @@ def test_test_cfg_beside_a_section_holds_none_of_them(name):
 def test_what_is_not_allowed(section, message):
     with pytest.raises(ValueError, match=message):
         expanded(section)
+
+
+SGD = dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('section', 'optimizer', 'eta'),
+    [
+        (dict(optimizer=dict(lr=0.1)), dict(SGD, lr=0.1), dict(type='sparse', weight=0.5)),
+        (dict(optimizer=dict(type='SGD', lr=0.1)), dict(SGD, lr=0.1), None),
+        (dict(optimizer=dict(type=torch.optim.SGD, lr=0.1)), None, None),
+        (dict(optimizer=dict(type='AdamW', lr=1e-4)), dict(type='AdamW', lr=1e-4), None),
+        (
+            dict(optimizer=dict(_delete_=True, type='SGD', lr=0.1)),
+            dict(type='SGD', lr=0.1),
+            None,
+        ),
+        (dict(eta=dict(num_classes=2)), SGD, dict(type='sparse', weight=0.5, num_classes=2)),
+        (dict(eta=dict(type='normal')), SGD, dict(type='normal')),
+        (dict(eta=dict(_delete_=True, type='sparse')), SGD, dict(type='sparse')),
+        (dict(eta=None), SGD, 'none'),
+    ],
+)
+def test_a_part_of_a_setting_changes_that_part(section, optimizer, eta):
+    cfg = segmentor(abnn=section)
+    expand_abnn_section(cfg)
+    if optimizer is not None:
+        assert cfg.optim_wrapper.optimizer == optimizer
+    else:  # the class in place of its name
+        assert dict(cfg.optim_wrapper.optimizer, type='SGD') == dict(SGD, lr=0.1)
+    if eta is not None:
+        expected = None if eta == 'none' else eta
+        assert cfg.model.decode_head.loss_decode.eta == expected
+
+
+def test_a_part_of_a_setting_on_the_command_line(tmp_path):
+    cfg = segmentor(abnn=dict())
+    path = tmp_path / 'abnn.py'
+    cfg.dump(str(path))
+    found = load(path, **{'abnn.optimizer.lr': 0.3, 'abnn.eta.weight': 2.0})
+    assert found.optim_wrapper.optimizer == dict(SGD, lr=0.3)
+    assert found.model.decode_head.loss_decode.eta == dict(type='sparse', weight=2.0)

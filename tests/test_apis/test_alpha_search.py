@@ -1,5 +1,7 @@
 """What noise scales cost, against an evaluation of each of them on its own."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,15 @@ from sklearn.metrics import jaccard_score, log_loss
 
 from helpers.networks import NUM_CLASSES, build_segmentor
 from mmseg_abnn import convert_to_abnn
-from mmseg_abnn.apis.alpha_search import AlphaRow, measure_alphas, suggest_alpha
+from mmseg_abnn.apis import alpha_search
+from mmseg_abnn.apis.alpha_search import (
+    ALPHAS,
+    AlphaRow,
+    measure_alphas,
+    remarks,
+    search_alphas,
+    suggest_alpha,
+)
 from mmseg_abnn.evaluation.functional import expected_calibration_error
 from mmseg_abnn.models.member_bank import member_tensors
 from mmseg_abnn.models.prediction_settings import PredictionSettings
@@ -78,8 +88,18 @@ def test_each_row_is_what_the_scale_alone_gives(batches, with_members):
     assert {layer.alpha for layer in model.modules() if hasattr(layer, 'alpha')} == {0.7}
 
 
-def row(alpha, miou):
-    return AlphaRow(alpha, miou, 0.0, 0.0)
+def test_the_label_map_is_what_is_measured(batches):
+    model = build(num_samples=2, seed=3, labels_from='base')
+    rows = measure_alphas(model, batches[:1], [0.1, 0.9])
+    assert len({row.miou for row in rows}) == 1  # noise changes no label
+    assert len({row.nll for row in rows}) == 3
+    of_mean = measure_alphas(build(num_samples=2, seed=3), batches[:1], [0.1, 0.9])
+    assert of_mean[0].miou == rows[0].miou != of_mean[2].miou
+    assert [row.nll for row in of_mean] == [row.nll for row in rows]
+
+
+def row(alpha, miou, nll=0.0):
+    return AlphaRow(alpha, miou, 0.0, nll)
 
 
 @pytest.mark.parametrize(
@@ -107,3 +127,77 @@ def test_wrong_arguments(batches):
         measure_alphas(plain, batches, [0.1])
     with pytest.raises(ValueError, match='`max_loss` must be >= 0, got -1'):
         suggest_alpha([row(None, 0.7)], -1)
+
+
+def searched(losses, max_loss, alphas=None):
+    """Search among scales that lose what ``losses`` says; return the scales of each pass."""
+    passes = []
+
+    def measured(model, batches, alphas):
+        assert batches == 'images'
+        passes.append(list(alphas))
+        return [row(None, 0.7), *(row(alpha, 0.7 - losses(alpha)) for alpha in alphas)]
+
+    with mock.patch.object(alpha_search, 'measure_alphas', measured):
+        rows = search_alphas(None, lambda: 'images', max_loss, alphas)
+    assert [r.alpha for r in rows[1:]] == sorted(alpha for each in passes for alpha in each)
+    assert rows[0].alpha is None
+    return passes, suggest_alpha(rows, max_loss)
+
+
+def test_a_suggestion_within_the_grid():
+    assert searched(lambda alpha: alpha / 10, 0.025) == ([list(ALPHAS)], 0.2)
+
+
+def test_the_grid_goes_on_upwards():
+    passes, found = searched(lambda alpha: alpha / 10, 0.1)
+    assert passes == [list(ALPHAS), [0.75], [1.125]]  # which loses 0.1125
+    assert found == 0.75
+    passes, found = searched(lambda alpha: 1e-9 * alpha, 0.1)
+    assert passes[1:] == [[0.75], [1.125], [1.6875]]  # and no further
+    assert found == 1.6875
+
+
+def test_the_grid_goes_on_downwards():
+    passes, found = searched(lambda alpha: alpha, 0.006)
+    assert passes == [list(ALPHAS), [0.01], [0.005]]
+    assert found == 0.005
+    passes, found = searched(lambda alpha: 0.5, 0.006)
+    assert (len(passes), found) == (4, None)
+
+
+def test_no_other_scales_than_those_that_were_asked_for():
+    assert searched(lambda alpha: 1e-9 * alpha, 0.1, [0.3, 0.1]) == ([[0.1, 0.3]], 0.3)
+
+
+def test_where_no_label_changes_the_lowest_nll_is_suggested():
+    rows = [row(None, 0.7, 0.4), row(0.1, 0.7, 0.38), row(0.2, 0.7, 0.35), row(0.4, 0.7, 0.6)]
+    assert suggest_alpha(rows, 0.01) == 0.2
+    (said,) = remarks(rows, 0.2, 0.01)
+    assert said.startswith('no alpha changes the mIoU')
+
+
+def test_nothing_is_to_be_said():
+    rows = [row(None, 0.7, 0.4), row(0.1, 0.692, 0.39), row(0.2, 0.695, 0.45)]
+    assert remarks(rows, 0.1, 0.01) == []
+
+
+def test_the_end_of_the_grid_is_named():
+    (said,) = remarks([row(None, 0.7), row(0.2, 0.71), row(0.1, 0.7)], 0.2, 0.01)
+    assert said.startswith('0.2 is the largest alpha that was tried')
+
+
+def test_a_rising_nll_is_named():
+    rows = [row(None, 0.7, 0.4), row(0.1, 0.71, 0.38), row(0.2, 0.7, 0.43), row(0.3, 0.4, 0.9)]
+    rising, limit = remarks(rows, 0.2, 0.1)
+    assert 'NLL rises with 0.2, from 0.4000 to 0.4300, lowest with 0.1 (0.3800): ' in rising
+    assert "with abnn.labels_from='base'" in limit
+    (always, _) = remarks([rows[0], *rows[2:]], 0.2, 0.1)
+    assert 'to 0.4300: the probabilities fit worse' in always  # no alpha has a lower one
+
+
+@pytest.mark.parametrize('found', [0.1, None])
+def test_a_limit_by_segmentation_is_named(found):
+    rows = [row(None, 0.7), row(0.1, 0.7 if found else 0.5), row(0.2, 0.6)]
+    (said,) = remarks(rows, found, 0.01)
+    assert said.startswith("the loss of mIoU limits alpha: with abnn.labels_from='base'")

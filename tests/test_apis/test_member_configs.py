@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader, Dataset
 
-from mmseg_abnn.apis.member_training import decisive_settings, member_config
+from mmseg_abnn.apis.member_config import check_config, decisive_settings, member_config
 from mmseg_abnn.datasets import SeededDataset, SeededInfiniteSampler
 
 
@@ -65,6 +65,63 @@ def test_what_decides_about_a_member(cfg):
     assert decisive_settings(other) == settings
     other.train_dataloader.batch_size = 4
     assert decisive_settings(other) != settings
+
+
+def test_a_config_without_a_visualizer(cfg):
+    for nothing in ({}, dict(visualizer=None)):
+        cfg.merge_from_dict(nothing)
+        assert member_config(cfg, 1).get('visualizer') is None
+    cfg.visualizer = dict(type='SegLocalVisualizer', name='visualizer')
+    assert member_config(cfg, 1).visualizer.name == 'abnn_member_1'
+
+
+ITERATIONS = dict(type='IterBasedTrainLoop', max_iters=80)
+SAVED = dict(type='CheckpointHook', by_epoch=False, interval=20, max_keep_ckpts=1)
+
+
+@pytest.mark.parametrize(
+    ('loop', 'hooks', 'expected'),
+    [
+        (ITERATIONS, None, SAVED),
+        (ITERATIONS, dict(logger=dict(type='LoggerHook')), SAVED),
+        # it counts epochs, of which there is none before the end
+        (ITERATIONS, dict(checkpoint=dict(type='CheckpointHook', interval=1)), SAVED),
+        (ITERATIONS, dict(checkpoint=dict(by_epoch=False)), dict(by_epoch=False)),
+        (ITERATIONS, dict(checkpoint=None), None),
+        (dict(type='EpochBasedTrainLoop', max_epochs=3), None, 'of MMEngine'),
+    ],
+)
+def test_the_checkpoints_of_a_config_without_a_section(cfg, loop, hooks, expected):
+    cfg.train_cfg, cfg.default_hooks = loop, hooks
+    found = (member_config(cfg, 0).default_hooks or {}).get('checkpoint', 'of MMEngine')
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ('loop', 'often'),
+    [
+        (dict(type='IterBasedTrainLoop', max_iters=1000), False),
+        (dict(type='IterBasedTrainLoop', max_iters=1001), True),  # every 1000 is MMEngine's default
+        (dict(type='IterBasedTrainLoop', max_iters=80, val_interval=80), False),
+        (dict(type='IterBasedTrainLoop', max_iters=80, val_interval=40), True),
+        (dict(type='IterBasedTrainLoop', max_iters=80, val_interval=79), True),
+        (dict(type='IterBasedTrainLoop', max_iters=80, val_interval=40, val_begin=41), False),
+        (dict(type='IterBasedTrainLoop', max_iters=80, val_interval=80, val_begin=1), False),
+        (dict(by_epoch=True, max_epochs=2), True),
+        (dict(by_epoch=True, max_epochs=1), False),
+    ],
+)
+def test_the_best_of_several_checkpoints_is_refused(cfg, loop, often):
+    cfg.num_members, cfg.load_from = 2, 'network.pth'
+    cfg.custom_hooks = [dict(type='ABNNConversionHook')]
+    cfg.val_dataloader, cfg.val_cfg, cfg.train_cfg = dict(batch_size=1), dict(), loop
+    check_config(cfg)
+    cfg.default_hooks = dict(checkpoint=dict(type='CheckpointHook', save_best='mIoU'))
+    if often:
+        with pytest.raises(ValueError, match=r"save_best` is 'mIoU', .* Set save_best=None, or"):
+            check_config(cfg)
+        cfg.val_dataloader = cfg.val_cfg = None
+    check_config(cfg)
 
 
 class Augmented(Dataset):

@@ -1,6 +1,7 @@
 """A member is stored as soon as it is trained, whatever becomes of its validation."""
 
 from typing import ClassVar
+from unittest import mock
 
 import pytest
 import torch
@@ -38,6 +39,19 @@ class NotesPrediction(Hook):
 
     def after_train(self, runner):
         self.noted.append(runner.model.prediction)
+
+
+@HOOKS.register_module(force=True)
+class Interrupts(Hook):
+    """Notes the iterations, and ends the training as Ctrl-C does, in its fourth one."""
+
+    wanted: ClassVar[bool] = False
+    seen: ClassVar[list] = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.seen.append(runner.iter)
+        if self.wanted and runner.iter == 3:
+            raise KeyboardInterrupt
 
 
 LOADER = dict(
@@ -88,3 +102,49 @@ def test_a_member_survives_its_validation(tmp_path, monkeypatch, checkpoint):
     assert member_states(ensemble)[0].keys() == tensors.keys()
     for name, tensor in tensors.items():
         assert torch.equal(member_states(ensemble)[0][name], tensor)
+
+
+def test_a_config_without_hooks_and_visualizer_is_resumed(tmp_path, monkeypatch):
+    base = base_checkpoint(tmp_path / 'base.pth', **TINY)
+
+    def config(folder, **changes):
+        cfg = small_config(tmp_path / folder, base, network=TINY, iterations=5)
+        cfg.num_members = 1
+        cfg.pop('default_hooks')
+        cfg.visualizer = None
+        cfg.custom_hooks.append(dict(type='Interrupts'))
+        cfg.update(changes)
+        return cfg
+
+    monkeypatch.setattr(Interrupts, 'wanted', True)
+    with pytest.raises(KeyboardInterrupt):
+        train(config('work'))
+    assert (tmp_path / 'work/member_0/iter_3.pth').is_file()
+    monkeypatch.setattr(Interrupts, 'wanted', False)
+    Interrupts.seen.clear()
+    train(config('work', resume=True))
+    assert Interrupts.seen == [3, 4]
+    train(config('at_once'))
+    resumed, _ = load_member(str(tmp_path / 'work/member_0.safetensors'))
+    at_once, _ = load_member(str(tmp_path / 'at_once/member_0.safetensors'))
+    for name, tensor in at_once.items():
+        assert torch.equal(resumed[name], tensor)
+
+
+@pytest.mark.parametrize('hook', [None, dict(type='ABNNConversionHook')])
+def test_a_plain_training_from_a_checkpoint_says_so(tmp_path, hook):
+    base = base_checkpoint(tmp_path / 'base.pth', **TINY)
+    cfg = small_config(tmp_path / 'work', base, network=TINY, iterations=1)
+    cfg.model.type = 'EncoderDecoder'
+    cfg.custom_hooks = [hook] if hook else []
+    with mock.patch('mmseg_abnn.apis.train.print_log') as log:
+        train(cfg)
+    said = [call.args[0] for call in log.call_args_list]
+    if hook is None:
+        assert said == [
+            '`load_from` is set, and the config has no section `abnn`: this trains a plain network '
+            f'further from {base}. To make an ABNN of that network, write abnn = dict() into the '
+            'config'
+        ]
+    else:
+        assert said == []

@@ -4,6 +4,7 @@ The families are the folders of MMSegmentation's installed configs. Nothing is d
 """
 
 import argparse
+import copy
 import importlib
 import sys
 from collections import Counter
@@ -21,6 +22,7 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from family_training import check_training, raise_if_broken, section_of
 from mmseg_abnn import Draw, convert_to_abnn, hold_draw
 from mmseg_abnn.models.layers import bayesian_layers
 from model_families import FAMILIES, NEEDS
@@ -40,6 +42,11 @@ random weights and with normalization layers as if they were trained, and conver
 - with alpha = 0 all outputs, those of the auxiliary heads too, are the same as before, bit for bit;
 - with alpha = {alpha} every output moves, two draws give different outputs, and one draw gives the
   same outputs twice.
+
+The section `abnn` of a config does more than convert: it needs a segmentor that samples, and losses
+with class weights. 'ok' in its column means that it accepts the config, and that a step of the
+training that it stands for, with the losses that the heads then have, gives finite gradients to
+Bayesian layers of the backbone. Else the column says what the section needs and does not find.
 
 The table is made by
 
@@ -64,7 +71,16 @@ that two passes of one draw differ. SAN keeps the embeddings of the class names 
 forward pass, with the noise of the draw that was held then, unless `cache_feature=False` is set.
 
 """
-COLUMNS = ('family', 'config', 'segmentor', 'Bayesian layers', 'remarks', 'needs', 'result')
+COLUMNS = (
+    'family',
+    'config',
+    'segmentor',
+    'Bayesian layers',
+    'remarks',
+    'needs',
+    'result',
+    'section `abnn`',
+)
 
 
 @dataclass
@@ -78,6 +94,7 @@ class FamilyResult:
         left_alone: Number of normalization layers that were not converted, by reason.
         idle: Number of Bayesian layers that neither testing nor the auxiliary heads use.
         not_built: What is missing to build the network, empty if it was built.
+        section: Why the section `abnn` refuses the config, 'ok' if it does not.
     """
 
     family: str
@@ -86,6 +103,7 @@ class FamilyResult:
     left_alone: dict[str, int] = field(default_factory=dict)
     idle: int = 0
     not_built: str = ''
+    section: str = 'ok'
 
     def row(self) -> str:
         """Return the row of the table."""
@@ -102,6 +120,7 @@ class FamilyResult:
             '; '.join(remarks),
             _package(NEEDS.get(self.family, '')),
             f'not built: {self.not_built}' if self.not_built else 'ok',
+            self.section,
         )
         return _row(cells)
 
@@ -130,16 +149,21 @@ def import_error(module: str) -> str:
     return ''
 
 
-def build(name: str) -> nn.Module:
+def config_of(name: str) -> Config:
+    """Return the config of a family, made small and independent of downloads."""
+    family = FAMILIES[name]
+    cfg = Config.fromfile(CONFIGS / name / family.config, import_custom_modules=False)
+    cfg.merge_from_dict({f'model.{key}': value for key, value in family.overrides.items()})
+    _drop_checkpoints(cfg.model)
+    return cfg
+
+
+def build(name: str, cfg: Config) -> nn.Module:
     """Build the network of a family, with seeded weights, frozen, in evaluation mode.
 
     Raises:
         Exception: Of any type, if the network needs a package that is not installed.
     """
-    family = FAMILIES[name]
-    cfg = Config.fromfile(CONFIGS / name / family.config)
-    cfg.merge_from_dict({f'model.{key}': value for key, value in family.overrides.items()})
-    _drop_checkpoints(cfg.model)
     with TemporaryDirectory() as folder:
         if name == 'vpd':  # reads embeddings of the class names while it is built
             cfg.model.backbone.class_embed_path = f'{folder}/embeddings.pth'
@@ -214,20 +238,30 @@ def check_family(name: str) -> FamilyResult:
         why the network cannot be built.
 
     Raises:
-        RuntimeError: If the converted network does not do what it should.
+        RuntimeError: If the converted network, or its training by the section `abnn`, does not do
+            what it should.
         Exception: Of any type, if building or converting fails though nothing is missing.
     """
     with torch.random.fork_rng(devices=[]), DefaultScope.overwrite_default_scope('mmseg'):
         torch.manual_seed(0)
+        cfg = config_of(name)
+        with_section = copy.deepcopy(cfg)
+        section = section_of(with_section)
         try:
-            model = build(name)
+            model = build(name, cfg)
         except Exception:
             missing = import_error(NEEDS[name]) if name in NEEDS else ''
             if not missing:
                 raise
-            return FamilyResult(name, not_built=missing)
-        image = torch.randn(1, 3, FAMILIES[name].size, FAMILIES[name].size)
-        return _check(name, model, image)
+            return FamilyResult(name, not_built=missing, section=section)
+        size = FAMILIES[name].size
+        result = _check(name, model, torch.randn(1, 3, size, size))
+        result.section = section
+        if section == 'ok':
+            model = build(name, with_section)
+            convert_to_abnn(model, alpha=ALPHA, include=['backbone.*'])
+            check_training(name, model, torch.randn(2, 3, size, size))
+        return result
 
 
 def _check(name: str, model: nn.Module, image: Tensor) -> FamilyResult:
@@ -251,9 +285,7 @@ def _check(name: str, model: nn.Module, image: Tensor) -> FamilyResult:
         'a draw is one function': _equal(again, first),
         'two draws differ in every output': _moved(second, first),
     }
-    broken = [promise for promise, kept in promises.items() if not kept]
-    if broken:
-        raise RuntimeError(f'{name}: not true that {"; ".join(broken)}')
+    raise_if_broken(name, promises)
     return FamilyResult(
         name,
         segmentor=type(model).__name__,

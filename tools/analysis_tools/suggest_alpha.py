@@ -2,8 +2,9 @@
 
 More noise finds OOD objects better and costs segmentation. Given how much mIoU may be lost, this
 measures several alphas on the images of `val_dataloader` and names the largest one that keeps to
-it. CHECKPOINT is an ABNN's abnn.pth, or the network that it is to be made from: fine-tuning wins
-back a part of the loss, so what is suggested then is on the safe side.
+it; where all or none of the usual ones do, it goes on with larger or smaller ones. CHECKPOINT is an
+ABNN's abnn.pth, or the network that it is to be made from: fine-tuning wins back a part of the
+loss, so what is suggested then is on the safe side.
 """
 
 import argparse
@@ -20,10 +21,8 @@ from prettytable import PrettyTable
 
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
-from mmseg_abnn.apis.alpha_search import AlphaRow, measure_alphas, suggest_alpha
+from mmseg_abnn.apis.alpha_search import AlphaRow, remarks, search_alphas, suggest_alpha
 from mmseg_abnn.models.wrappers import unwrapped
-
-ALPHAS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5]
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,13 +37,13 @@ def parse_args() -> argparse.Namespace:
         '--max-loss', type=float, default=0.5, help='accepted loss of mIoU in points (0.5)'
     )
     parser.add_argument(
-        '--alphas', type=float, nargs='+', default=ALPHAS, help='noise scales to try'
+        '--alphas', type=float, nargs='+', help='noise scales to try, in place of the usual ones'
     )
     parser.add_argument('--images', type=int, help='use the first images only')
     args = parser.parse_args()
     for name, wrong in (
         ('--max-loss', args.max_loss < 0),
-        ('--alphas', min(args.alphas) <= 0),
+        ('--alphas', args.alphas is not None and min(args.alphas) <= 0),
         ('--images', args.images is not None and args.images < 1),
     ):
         if wrong:
@@ -71,29 +70,38 @@ def main() -> None:
     check_segmentor(cfg, 'suggest_alpha.py')
     if not cfg.get('val_dataloader'):
         raise ValueError('the config has no `val_dataloader`')
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
     runner = load_runner(cfg, args.checkpoint)
     loader = runner.build_dataloader(cfg.val_dataloader)
     number = min(len(loader), args.images or len(loader))
-    bar = ProgressBar(number)
 
     def batches() -> Iterator[dict]:
+        bar = ProgressBar(number)
         for batch in islice(loader, number):
             yield batch
             bar.update()
+        print()
 
-    rows = measure_alphas(unwrapped(runner.model), batches(), sorted(args.alphas))
-    found = suggest_alpha(rows, args.max_loss / 100)
+    max_loss = args.max_loss / 100
+    rows = search_alphas(unwrapped(runner.model), batches, max_loss, args.alphas)
+    found = suggest_alpha(rows, max_loss)
+    said = remarks(rows, found, max_loss)
     print(f'\n{table_of(rows)}')
     os.makedirs(cfg.work_dir, exist_ok=True)
     path = os.path.join(cfg.work_dir, 'alpha.json')
     with open(path, 'w', encoding='utf-8') as file:
-        json.dump({'suggested': found, 'rows': [asdict(row) for row in rows]}, file, indent=2)
+        result = {'suggested': found, 'remarks': said, 'rows': [asdict(row) for row in rows]}
+        json.dump(result, file, indent=2)
     print(f'Written: {path}')
+    print(
+        f'every alpha loses more than {args.max_loss} points of mIoU: try smaller ones (--alphas)'
+        if found is None
+        else f'suggested, for a loss of at most {args.max_loss} points: abnn.alpha={found:g}'
+    )
+    for remark in said:
+        print(f'Note: {remark}')
     if found is None:
-        print(f'every alpha loses more than {args.max_loss} points of mIoU: try smaller ones')
         sys.exit(1)
-    print(f'suggested, for a loss of at most {args.max_loss} points: abnn.alpha={found:g}')
 
 
 if __name__ == '__main__':

@@ -123,14 +123,14 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     check_segmentor(cfg, 'fit_temperature.py')
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
     runner = load_runner(cfg, args.checkpoint)
     network = cast(Any, unwrapped(runner.model))
     monte_carlo = isinstance(network, MonteCarloSegmentor)
     if not monte_carlo and type_name(cfg.model) != 'EncoderDecoder':
         raise ValueError(
             '`model.type` must be EncoderDecoder, of which one forward pass gives the logits, or '
-            f'that of an ABNN, got {cfg.model.type!r}'
+            f'that of an ABNN, got {type_name(cfg.model)!r}'
         )
     loader = runner.build_dataloader(cfg.val_dataloader)
     images = len(loader.dataset)

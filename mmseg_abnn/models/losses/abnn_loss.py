@@ -1,6 +1,7 @@
 """The class-randomized loss of ABNN."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from .class_weights import Eta, check_eta, draw_eta
 from .gaussian_prior import GaussianPrior
+from .hard_pixels import check_ohem, hard_pixels
 
 _DEFAULT_ETA = {'type': 'sparse'}
 _CENTERS = ('zero', 'pretrained')
@@ -46,6 +48,10 @@ class ABNNLoss(nn.Module):
         prior_center: ``'zero'``, or ``'pretrained'`` for the values that fine-tuning started from.
         loss_weight: Factor on the data term.
         label_smoothing: s in [0, 1): labels are ``(1 - s) q + s / C``.
+        ohem: ``dict(thres=0.7, min_kept=100000)``: the mean is over hard pixels alone, which are
+            chosen as MMSegmentation's ``OhemCrossEntropy`` does, see :func:`hard_pixels`; None:
+            over all that are not ignored.
+        ignore_index: Label of the pixels that do not count, where a head does not say it.
         seed: Seed that eta is drawn from. ``ABNNConversionHook`` sets it to the run's seed, so
             that the members, which have seeds of their own, differ.
         loss_name: Name in the logs; must start with ``loss_`` to be back-propagated.
@@ -57,7 +63,8 @@ class ABNNLoss(nn.Module):
 
     Raises:
         ValueError: If an argument is out of range.
-        TypeError: If ``eta`` is neither a dict, a list nor None.
+        TypeError: If ``eta`` is neither a dict, a list nor None, or ``ohem`` neither a dict nor
+            None.
     """
 
     def __init__(
@@ -68,6 +75,8 @@ class ABNNLoss(nn.Module):
         prior_center: str = 'zero',
         loss_weight: float = 1.0,
         label_smoothing: float = 0.0,
+        ohem: Mapping[str, Any] | None = None,
+        ignore_index: int = -100,
         seed: int = 0,
         loss_name: str = 'loss_abnn',
     ) -> None:
@@ -87,6 +96,8 @@ class ABNNLoss(nn.Module):
                 f'`label_smoothing` must be a number in [0, 1), got {label_smoothing!r}'
             )
         self.eta = check_eta(eta)
+        self.ohem = check_ohem(ohem)
+        self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
         self.prior_std = prior_std
         self.prior_center = prior_center
@@ -123,7 +134,7 @@ class ABNNLoss(nn.Module):
         cls_score: Tensor,
         label: Tensor,
         weight: Tensor | None = None,
-        ignore_index: int = -100,
+        ignore_index: int | None = None,
         reduction_override: str | None = None,
         avg_factor: float | None = None,
     ) -> Tensor:
@@ -134,11 +145,11 @@ class ABNNLoss(nn.Module):
             label: Class indices of shape (N, ...), or ``ignore_index``; or soft labels of the
                 shape of ``cls_score``.
             weight: Weights of single pixels, of shape (N, ...), or None.
-            ignore_index: Label of the pixels that do not count.
+            ignore_index: Label of the pixels that do not count; None: that of the loss.
             reduction_override: ``'none'`` for the data term of each pixel, as samplers of hard
                 pixels ask for it.
             avg_factor: The denominator of the mean, as the heads of MMPretrain give it; None: the
-                number of pixels that are not ignored.
+                number of pixels that count.
 
         Returns:
             The loss, a scalar; its data term is 0 where every pixel is ignored. Or, with
@@ -146,7 +157,8 @@ class ABNNLoss(nn.Module):
 
         Raises:
             ValueError: If the network has a single (sigmoid) output, the number of classes is not
-                that of ``eta`` or ``class_weight``, or soft labels are no distribution.
+                that of ``eta`` or ``class_weight``, soft labels are no distribution, or hard pixels
+                are to be chosen by soft labels.
         """
         if reduction_override not in (None, 'none'):
             raise ValueError(
@@ -158,10 +170,13 @@ class ABNNLoss(nn.Module):
                 f'ABNNLoss needs a score for each of at least 2 classes, got {num_classes} '
                 'channel: a sigmoid output is not supported'
             )
+        if ignore_index is None:
+            ignore_index = self.ignore_index
         soft = label.shape == cls_score.shape
         if soft:
             label = label.float()
             self._check_soft(label)
+        counted = self._counted(cls_score, label, ignore_index, soft)
         class_weights = 1 + self.draw_offsets(num_classes)
         if self.class_weight is not None:
             class_weights = class_weights * torch.tensor(self.class_weight)
@@ -174,13 +189,14 @@ class ABNNLoss(nn.Module):
             ignore_index=-100 if soft else ignore_index,
             label_smoothing=self.label_smoothing,
         )
+        if self.ohem is not None:
+            pixels = pixels * counted
         if weight is not None:
             pixels = pixels * weight
         if reduction_override == 'none':
             return self.loss_weight * pixels
         if avg_factor is None:
-            valid = torch.ones_like(pixels, dtype=torch.bool) if soft else label != ignore_index
-            count: float | Tensor = self._count_valid(valid)
+            count: float | Tensor = self._count(counted)
         else:
             count = avg_factor
         loss = self.loss_weight * pixels.sum() / count
@@ -190,6 +206,17 @@ class ABNNLoss(nn.Module):
             self.terms['prior'] = prior.detach()
             loss = loss + prior
         return loss
+
+    def _counted(self, cls_score: Tensor, label: Tensor, ignore_index: int, soft: bool) -> Tensor:
+        """Tell of which pixels the loss is the mean, (N, ...)."""
+        if soft:
+            if self.ohem is not None:
+                raise ValueError('`ohem` chooses pixels by their class: soft labels have none')
+            return torch.ones_like(label[:, 0], dtype=torch.bool)
+        valid = label != ignore_index
+        if self.ohem is None:
+            return valid
+        return hard_pixels(cls_score, label, valid, **self.ohem)
 
     @staticmethod
     def _check_soft(label: Tensor) -> None:
@@ -202,10 +229,10 @@ class ABNNLoss(nn.Module):
             )
 
     @staticmethod
-    def _count_valid(valid: Tensor) -> Tensor:
+    def _count(counted: Tensor) -> Tensor:
         # DistributedDataParallel averages the gradients of the processes: with the mean count of
-        # valid pixels in the denominator, that is the mean over all of them
-        count = valid.sum().float()
+        # these pixels in the denominator, that is the mean over all of them
+        count = counted.sum().float()
         if get_world_size() > 1:
             all_reduce(count, op='mean')
         return count.clamp(min=1 / get_world_size())

@@ -32,7 +32,8 @@ def check_eta(eta: Eta) -> dict[str, Any] | list[float]:
         unknown = sorted(set(eta) - {'type', *_FAMILIES[family]})
         if unknown:
             raise ValueError(
-                f'`eta` of the type {family!r} takes {sorted(_FAMILIES[family])}, got {unknown}'
+                f'`eta` of the type {family!r} takes {sorted(_FAMILIES[family])}, got {unknown} '
+                '(what a base file sets goes by `_delete_=True`)'
             )
         full = {**_FAMILIES[family], **eta}
         _check_settings(full)

@@ -18,6 +18,8 @@ def test_suggestion(abnn, data, tmp_path):
     assert [row['alpha'] for row in found['rows']] == [None, 0.05, 0.3]
     assert found['suggested'] == 0.3
     assert 'suggested, for a loss of at most 100.0 points: abnn.alpha=0.3' in result.stdout
+    assert 'Note: 0.3 is the largest alpha that was tried' in result.stdout
+    assert any('the largest alpha that was tried' in remark for remark in found['remarks'])
     base, *rows = found['rows']
     assert all(0 <= row['miou'] <= 1 for row in found['rows'])
     assert all(row['nll'] != pytest.approx(base['nll'], abs=1e-9) for row in rows)

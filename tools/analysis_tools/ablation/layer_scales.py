@@ -54,10 +54,10 @@ def _measure(cfg: Config, checkpoint: str, path: Path, alpha: float) -> dict[str
     cfg = copy.deepcopy(cfg)
     cfg.work_dir = str(path.with_suffix(''))
     cfg.experiment_name = f'layer_scales_{path.parent.name}_{path.stem}'
-    if cfg.get('visualizer'):  # one of each name can be made
+    if cfg.get('visualizer') is not None:  # one of each name can be made
         cfg.visualizer.name = cfg.experiment_name
     cfg.log_level = 'WARNING'
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
     runner = load_runner(cfg, checkpoint)
     loader = runner.build_dataloader(cfg.val_dataloader)
     return equal_effect_alphas(runner.model, islice(loader, _IMAGES), alpha, draws=_DRAWS)

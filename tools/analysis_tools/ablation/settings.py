@@ -11,7 +11,8 @@ from mmengine.config import Config
 from comparison.methods import fill_seed
 from comparison.reading import option_text
 from comparison.runs import available_scores, read_config
-from mmseg_abnn.apis.member_training import decisive_settings
+from mmseg_abnn.apis.config_parts import type_name
+from mmseg_abnn.apis.member_config import decisive_settings
 from mmseg_abnn.apis.stamps import settings_hash
 
 from .variants import DETERMINISTIC, FINE_TUNED, Ablation, Variant
@@ -135,7 +136,8 @@ def _scores(ablation: Ablation, variant: Variant, cfg: Config) -> tuple[str, ...
     known = tuple(score for score in ablation.scores if score in allowed)
     if not known or (known != ablation.scores and variant.kind != DETERMINISTIC):
         raise ValueError(
-            f'the `scores` of {cfg.model.type} are {list(allowed)}, got {list(ablation.scores)}'
+            f'the `scores` of {type_name(cfg.model)} are {list(allowed)}, got '
+            f'{list(ablation.scores)}'
         )
     return known
 

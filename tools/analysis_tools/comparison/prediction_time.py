@@ -70,7 +70,7 @@ def _prepare(cfg: Config, name: str, work_dir: Path) -> Runner:
     cfg = copy.deepcopy(cfg)
     cfg.work_dir = str(work_dir)
     cfg.experiment_name = f'prediction_time_{name}'
-    if cfg.get('visualizer'):  # one of each name can be made
+    if cfg.get('visualizer') is not None:  # one of each name can be made
         cfg.visualizer.name = cfg.experiment_name
     cfg.log_level = 'WARNING'
     runner = build_runner(cfg)

@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from mmseg_abnn.apis import METRICS_FILE, add_common_arguments, load_config
-from mmseg_abnn.apis.config_parts import type_name
+from mmseg_abnn.apis.config_parts import type_name, type_names
 from mmseg_abnn.apis.stamps import Stamp, is_current, stamped
 from mmseg_abnn.evaluation.functional.scores import OF_DRAWS, OF_LOGITS, OF_PROBABILITIES
 from mmseg_abnn.models.segmentors import MonteCarloSegmentor
@@ -82,13 +82,14 @@ def plan_run(
     if len(places) != 1:
         raise ValueError(
             f'{where}: `test_evaluator` of {method.config} must hold one UncertaintyMetric, got '
-            f'{[metric.get("type") for metric in metrics]}'
+            f'{type_names(metrics)}'
         )
     allowed = available_scores(cfg)
     unknown = [score for score in method.scores if allowed is not None and score not in allowed]
     if unknown:
         raise ValueError(
-            f'{where}: the `scores` of {cfg.model.type} are {list(allowed or ())}, got {unknown}'
+            f'{where}: the `scores` of {type_name(cfg.model)} are {list(allowed or ())}, '
+            f'got {unknown}'
         )
     key = f'test_evaluator.{places[0]}.scores' if several else 'test_evaluator.scores'
     arguments = (*paths, '--cfg-options', *options, f'{key}=[{",".join(method.scores)}]')
@@ -121,7 +122,7 @@ def available_scores(cfg: Config) -> tuple[str, ...] | None:
 
     Models of other packages may give maps of their own.
     """
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
     kind = cfg.model.type
     model = kind if isinstance(kind, type) else MODELS.get(kind)
     if isinstance(model, type) and issubclass(model, MonteCarloSegmentor):

@@ -88,7 +88,7 @@ def trained_parameters(work_dir: str) -> int:
             if not name.endswith(_STATISTICS)
         )
     cfg = _config_of(_training_runs(work_dir)[-1])
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    init_default_scope(cfg.get('default_scope') or 'mmseg')
     model = MODELS.build(cfg.model)
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
