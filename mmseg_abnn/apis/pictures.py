@@ -36,9 +36,7 @@ def show_pictures(
     if window:
         hook.show = True
         hook.wait_time = wait_time
-    if folder and type_name(hook) in (_OURS, _OF_CLASSIFIERS):
-        hook.out_dir = folder
-    elif folder and classifier:
+    if (folder and type_name(hook) in (_OURS, _OF_CLASSIFIERS)) or (folder and classifier):
         hook.out_dir = folder
     elif folder:
         if not cfg.get('visualizer'):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_abnn.apis import save_metrics, write_metrics
+from mmseg_abnn.apis import read_metrics, save_metrics, write_metrics
 
 METRICS = {
     'mIoU': 50.25,
@@ -31,7 +31,13 @@ def test_numbers_that_json_does_not_know(tmp_path):
     assert path == str(tmp_path / 'new/metrics.json')
     with open(path) as file:
         assert json.loads(file.read(), parse_constant=pytest.fail) == EXPECTED
+    # whoever reads them has the numbers again
+    again = read_metrics(tmp_path / 'new')
+    assert again.keys() == METRICS.keys()
+    assert (again['mIoU'], again['NLL'], again['energy']) == (50.25, np.inf, -np.inf)
+    assert np.isnan(again['other'])
     write_metrics(str(tmp_path), {'mIoU': 50.25})
+    assert read_metrics(tmp_path) == {'mIoU': 50.25}
     assert json.loads((tmp_path / 'metrics.json').read_text()) == {'mIoU': 50.25}
 
 
