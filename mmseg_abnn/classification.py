@@ -14,4 +14,10 @@ from .engine.named_visualization_hook import NamedVisualizationHook  # noqa: E40
 from .evaluation.metrics import ClassificationUncertaintyMetric  # noqa: E402
 from .models import backbones, classifiers  # noqa: E402
 
-__all__ = ['ClassificationUncertaintyMetric', 'NamedVisualizationHook', 'backbones', 'classifiers', 'datasets']
+__all__ = [
+    'ClassificationUncertaintyMetric',
+    'NamedVisualizationHook',
+    'backbones',
+    'classifiers',
+    'datasets',
+]

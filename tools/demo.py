@@ -17,8 +17,9 @@ import torch
 from mmengine.config import Config
 
 from demonstration import Stages, comparison_table
-from mmseg_abnn.apis import METRICS_FILE, expand_abnn_section
+from mmseg_abnn.apis import expand_abnn_section, read_metrics
 from mmseg_abnn.datasets import LoadOODAnnotations, MiniStreetsDataset
+from mmseg_abnn.evaluation.metrics.common.results import finite
 from mmseg_abnn.visualization import Scene, scene_figure
 
 # where tools and configs are; data and results go to the working directory
@@ -128,12 +129,12 @@ def main() -> None:
     cfg = abnn_config()
     name = f'ABNN (M={cfg.num_members}, L={cfg.model.test_cfg.num_samples})'
     results = {
-        method: json.loads((out / folder / METRICS_FILE).read_text())
+        method: read_metrics(out / folder)
         for method, folder in (('deterministic', 'deterministic'), (name, 'abnn'))
     }
     table = comparison_table(results, SCORES)
     report = {'results': results, 'seconds': stages.seconds}
-    (out / 'results.json').write_text(json.dumps(report, indent=2))
+    (out / 'results.json').write_text(json.dumps(finite(report), indent=2))
     (out / 'results.txt').write_text(f'{table}\n')
     meta: dict[str, Any] = MiniStreetsDataset.METAINFO
     figure = scene_figure(

@@ -15,8 +15,9 @@ from prettytable import PrettyTable
 
 import mmseg_abnn  # noqa: F401  prepares what configs inherit from
 from demonstration import Stages
-from mmseg_abnn.apis import METRICS_FILE
+from mmseg_abnn.apis import read_metrics
 from mmseg_abnn.compat import check_classification
+from mmseg_abnn.evaluation.metrics.common.results import finite
 
 # where tools and configs are; results go to the working directory
 ROOT = Path(os.path.relpath(Path(__file__).resolve().parent.parent))
@@ -78,10 +79,10 @@ def main() -> None:
     shutil.rmtree(OUT, ignore_errors=True)  # members of another base network
     stages = run_stages()
     out = Path(OUT)
-    results = {key: json.loads((out / key / METRICS_FILE).read_text()) for key in NAMES}
+    results = {key: read_metrics(out / key) for key in NAMES}
     table = comparison(results)
     report = {'results': results, 'seconds': stages.seconds}
-    (out / 'results.json').write_text(json.dumps(report, indent=2))
+    (out / 'results.json').write_text(json.dumps(finite(report), indent=2))
     (out / 'results.txt').write_text(f'{table}\n')
     print(f'\n{table}\n\n{stages.summary()}\n\nWritten: {OUT}/results.txt and results.json')
 

@@ -8,7 +8,7 @@ from .inferencer import ABNNInferencer
 from .member_training import train_members
 from .pictures import show_pictures
 from .runner import build_runner, build_test_runner, enable_amp, enable_tta, load_runner
-from .test import METRICS_FILE, save_metrics, test, write_metrics
+from .test import METRICS_FILE, read_metrics, save_metrics, test, write_metrics
 from .train import train
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     'is_classifier',
     'load_config',
     'load_runner',
+    'read_metrics',
     'save_metrics',
     'show_pictures',
     'test',

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..evaluation.png_files import write_png
 from ..evaluation.saved_predictions import PredictionWriter
-from ..evaluation.score_maps import write_png
 from ..visualization.overlays import video_frame
 from .image_prediction import ImagePrediction
 from .image_sources import Film, NamedImage

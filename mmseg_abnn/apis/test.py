@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -15,13 +16,14 @@ from mmengine.runner import Runner
 from ..datasets.hidden_labels import check_labels_exist, drop_label_loading
 from ..datasets.output_names import dataset_output_names
 from ..evaluation.metrics import UncertaintyMetric
-from ..evaluation.metrics.common.results import with_words
+from ..evaluation.metrics.common.results import NOT_FINITE, WORDS, with_words
 from .command_line import check_segmentor, is_classifier
 from .config_parts import type_name
 from .runner import build_test_runner
 
 METRICS_FILE = 'metrics.json'
 REPORT_FOLDER = 'report'
+NOT_MEASURED = 'not_measured'
 _METRICS = ('UncertaintyMetric', 'ClassificationUncertaintyMetric')
 
 
@@ -65,7 +67,7 @@ def test(
 
 
 def _add_scalars(runner: Runner, metrics: Mapping[str, float]) -> None:
-    """Give the numbers to TensorBoard, WandB and whatever else the config's visualizer writes to."""
+    """Give the numbers to TensorBoard, WandB and what else the visualizer writes to."""
     try:
         runner.visualizer.add_scalars({f'test/{name}': v for name, v in metrics.items()})
     except Exception as error:
@@ -91,6 +93,19 @@ def write_metrics(
     return path
 
 
+def read_metrics(work_dir: str | Path) -> dict[str, float]:
+    """Return the numbers that :func:`write_metrics` wrote, the infinite ones too.
+
+    Raises:
+        FileNotFoundError: If there is no such file in the folder.
+        json.JSONDecodeError: If it is not complete.
+    """
+    content = json.loads(Path(work_dir, METRICS_FILE).read_text(encoding='utf-8'))
+    content.pop(NOT_MEASURED, None)
+    words = content.pop(NOT_FINITE, {})
+    return content | {name: WORDS[word] for name, word in words.items()}
+
+
 def save_metrics(
     work_dir: str, metrics: Mapping[str, float], not_measured: str | None = None
 ) -> None:
@@ -113,7 +128,7 @@ def not_measured(evaluator: Evaluator) -> str | None:
 def _metrics_text(metrics: Mapping[str, float], not_measured: str | None) -> str:
     content: dict[str, Any] = with_words(metrics)
     if not_measured:
-        content['not_measured'] = not_measured
+        content[NOT_MEASURED] = not_measured
     return json.dumps(content, indent=2, allow_nan=False)
 
 

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 
 from ..datasets.output_names import default_name, name_of
+from .png_files import read_png, write_png
 from .score_maps import (
     SCORE_FORMATS,
     check_format,
     read_challenge,
-    read_png,
     read_score_map,
-    write_png,
     write_score_map,
 )
 
@@ -160,15 +159,15 @@ def find_predictions(
             fewest = missing
     if shared:
         raise ValueError(
-            f'the predictions in {folder} cannot be told apart: {shared}. Save each below the folder '
-            'of its image, as tools/test.py --out does'
+            f'the predictions in {folder} cannot be told apart: {shared}. Save each below the '
+            'folder of its image, as tools/test.py --out does'
         )
     missing = fewest or []
     example = folder / names[missing[0]]
     raise FileNotFoundError(
         f'{folder} holds no prediction of {len(missing)} of {len(images)} images: '
-        f'{", ".join(missing[:_NAMED])}{", ..." if len(missing) > _NAMED else ""}. Of the first one '
-        f'{example}_{scores[0]}.npy is looked for, or .png, {example}.npy, .png or .pth'
+        f'{", ".join(missing[:_NAMED])}{", ..." if len(missing) > _NAMED else ""}. Of the first '
+        f'one {example}_{scores[0]}.npy is looked for, or .png, {example}.npy, .png or .pth'
     )
 
 

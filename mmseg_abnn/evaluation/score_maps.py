@@ -1,15 +1,13 @@
 """Uncertainty maps in files: NumPy arrays, 16-bit pictures and the files of the MUAD challenge."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+
+from .png_files import read_png, write_png, write_whole
 
 SCORE_FORMATS = ('npy', 'png', 'pth')
 """Formats of score maps, and the suffixes of their files."""
@@ -38,9 +36,9 @@ def write_score_map(
     """Write an uncertainty map; :func:`read_score_map` returns it.
 
     - ``'npy'``: float32, as it is.
-    - ``'png'``: 16-bit gray. The value 0 stands for the lowest score and 65535 for the highest; both
-      stand as the text ``score_range`` in the file, ``[low, high]``. What is read differs by at
-      most half a step, (high - low) / 131070, beside the rounding of float32.
+    - ``'png'``: 16-bit gray. The value 0 stands for the lowest score and 65535 for the highest;
+      both stand as the text ``score_range`` in the file, ``[low, high]``. What is read differs by
+      at most half a step, (high - low) / 131070, beside the rounding of float32.
     - ``'pth'``, of the MUAD challenge: a dict with ``conf``, the confidence 1 - score as float32,
       and ``pred``, the class ids, both (H, W). The score must be 1 - confidence, as ``'msp'`` is.
 
@@ -132,55 +130,6 @@ def read_challenge(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return _plane(confidence.float().numpy()), _plane(classes.long().numpy())
 
 
-def read_png(file: Path) -> tuple[np.ndarray, dict[str, str]]:
-    """Read a PNG file of one channel with 8 or 16 bits.
-
-    Returns:
-        Its values, uint8 or uint16 of shape (H, W), and its texts by name.
-
-    Raises:
-        ValueError: If the file does not have the form. The message names it.
-    """
-    try:
-        with Image.open(file) as image:
-            values, text = np.asarray(image), dict(getattr(image, 'text', {}))
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{file}: cannot be read: {error}') from error
-    if values.dtype == np.int32:  # how older versions of Pillow read 16 bits
-        values = values.astype(np.uint16)
-    if values.ndim != 2 or values.dtype not in (np.uint8, np.uint16):
-        raise ValueError(
-            f'{file}: must have one channel of 8 or 16 bits, got {values.dtype} {values.shape}'
-        )
-    return values, text
-
-
-def write_png(file: Path, values: np.ndarray, text: dict[str, str] | None = None) -> None:
-    """Write a PNG file, uint8 or uint16 of shape (H, W) or uint8 of (H, W, 3), with texts."""
-    info = PngInfo()
-    for name, content in (text or {}).items():
-        info.add_text(name, content)
-    image = Image.fromarray(values)
-    write_whole(file, lambda stream: image.save(stream, format='PNG', pnginfo=info))
-
-
-def write_whole(file: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file that no other process ever sees in part.
-
-    Args:
-        file: Its folder is made if it does not exist.
-        write: Writes the content.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f'.{file.name}.{os.getpid()}.part')
-    try:
-        with part.open('wb') as stream:
-            write(stream)
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _write_png(file: Path, values: np.ndarray, limits: tuple[float, float] | None) -> None:
     low, high = limits or (np.inf, -np.inf)
     low, high = min(float(low), float(values.min())), max(float(high), float(values.max()))
@@ -195,7 +144,8 @@ def _write_challenge(file: Path, values: np.ndarray, classes: np.ndarray | None)
     if classes is None or np.shape(classes) != values.shape:
         shape = None if classes is None else np.shape(classes)
         raise ValueError(
-            f"a .pth file of the MUAD challenge needs `classes` of shape {values.shape}, got {shape}"
+            f'a .pth file of the MUAD challenge needs `classes` of shape {values.shape}, '
+            f'got {shape}'
         )
     if values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING:
         raise ValueError(

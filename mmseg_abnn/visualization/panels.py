@@ -144,7 +144,8 @@ def scene_figure(
             raise ValueError(f'every scene must have the maps {names}, got {list(row.maps)}')
         check_shapes(row.image, {'labels': row.labels, 'prediction': row.prediction, **row.maps})
     scales = {
-        name: color_scale([row.maps[name] for row in rows], (upper or {}).get(name)) for name in names
+        name: color_scale([row.maps[name] for row in rows], (upper or {}).get(name))
+        for name in names
     }
     titles = ['image', 'labels', 'prediction', *names]
     entries = dict(zip(classes, palette, strict=True))

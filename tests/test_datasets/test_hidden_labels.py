@@ -67,7 +67,7 @@ def test_our_data_sets_without_labels(rendered, tmp_path):
         info, other = dataset.get_data_info(index), labelled.get_data_info(index)
         assert other.pop('seg_map_path')
         assert info == other
-    with pytest.raises(FileNotFoundError, match='the image folder .*leftImg8bit does not exist'):
+    with pytest.raises(FileNotFoundError, match=r'the image folder .*leftImg8bit does not exist'):
         build(dict(cfg, data_root=str(tmp_path), with_labels=False))
     with pytest.raises(ValueError, match=r"is for folders, got `ann_file` 'list.odgt'"):
         build(dict(cfg, ann_file='list.odgt', with_labels=False))

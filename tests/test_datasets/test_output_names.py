@@ -64,9 +64,7 @@ def make_images(folder, *names):
 
 
 def plain(**settings):
-    return dict(
-        type='BaseSegDataset', metainfo=dict(classes=('a',)), img_suffix='.png', **settings
-    )
+    return dict(type='BaseSegDataset', metainfo=dict(classes=('a',)), img_suffix='.png', **settings)
 
 
 def names(cfg):
@@ -96,9 +94,7 @@ def test_two_data_sets_whose_paths_are_alike(tmp_path):
     parts = [
         plain(data_root=str(tmp_path / root), data_prefix=dict(img_path='im')) for root in 'ab'
     ]
-    found = dataset_output_names(
-        DATASETS.build(ConfigDict(type='ConcatDataset', datasets=parts))
-    )
+    found = dataset_output_names(DATASETS.build(ConfigDict(type='ConcatDataset', datasets=parts)))
     assert {Path(path).relative_to(tmp_path).as_posix(): name for path, name in found.items()} == {
         'a/im/0.png': 'a/im/0',
         'b/im/0.png': 'b/im/0',

@@ -50,7 +50,9 @@ def test_files(tmp_path):
     assert files == {'seq0/cam/0000_pred.png', 'seq1/cam/0000.pth', *maps}
 
 
-@pytest.mark.parametrize(('largest', 'dtype'), [(255, np.uint8), (256, np.uint16), (2**16 - 1,) * 2])
+@pytest.mark.parametrize(
+    ('largest', 'dtype'), [(255, np.uint8), (256, np.uint16), (2**16 - 1,) * 2]
+)
 def test_class_ids_of_more_than_a_byte(largest, dtype, tmp_path):
     classes = np.array([[0, 1, largest]])
     PredictionWriter(tmp_path).write('a/b.png', classes, {})
@@ -78,7 +80,12 @@ def test_two_images_never_share_a_file(tmp_path):
     [
         ('npy', np.array([[65536]]), {}, r'must be in 0..65535 to be saved, got 65536 to 65536'),
         ('npy', np.array([[-1, 2]]), {}, 'got -1 to 2'),
-        ('pth', np.zeros(SHAPE, int), {'entropy': np.zeros(SHAPE)}, r"'msp', got .*\('entropy',\)$"),
+        (
+            'pth',
+            np.zeros(SHAPE, int),
+            {'entropy': np.zeros(SHAPE)},
+            r"'msp', got .*\('entropy',\)$",
+        ),
         ('pth', None, {'msp': np.zeros(SHAPE)}, r"got the scores \('msp',\) alone"),
     ],
 )

@@ -37,7 +37,9 @@ def folders(data, tmp_path_factory):
     return root
 
 
-def config(path, root, labels=False, more='', evaluator="type='UncertaintyMetric', histogram_bits=10"):
+def config(
+    path, root, labels=False, more='', evaluator="type='UncertaintyMetric', histogram_bits=10"
+):
     """Write a config of a plain data set with MMSegmentation's own pipeline."""
     prefix = "dict(img_path='images'" + (", seg_map_path='labels')" if labels else ')')
     path.write_text(
@@ -60,7 +62,9 @@ def run_test(abnn, cfg, tmp_path, *arguments):
 def test_predictions_maps_and_pictures(abnn, tested, data, folders, tmp_path):
     """They are those of the same images with labels; what is not measured is said."""
     # nor does the config name a visualizer, or a hook that draws the uncertainty
-    more = "visualizer = None\ndefault_hooks = dict(visualization=dict(type='SegVisualizationHook'))\n"
+    more = (
+        "visualizer = None\ndefault_hooks = dict(visualization=dict(type='SegVisualizationHook'))\n"
+    )
     cfg = config(tmp_path / 'hidden.py', folders, more=more)
     out, show = tmp_path / 'out', tmp_path / 'show'
     arguments = ('--out', out, '--out-format', 'png', '--show-dir', show)
@@ -138,7 +142,7 @@ def labels_of(folders):
 
 @pytest.mark.parametrize('format', ['npy', 'png', 'pth'])
 def test_perfect_predictions_of_images_of_one_name(format, folders, tmp_path):
-    """Each is compared with the label of its own image: mIoU 100, and a calibration that is known."""
+    """Each is compared with the label of its own image: mIoU 100, ECE 25."""
     cfg = config(tmp_path / 'labelled.py', folders, labels=True)
     writer = PredictionWriter(tmp_path / 'saved', format)
     for name, label in labels_of(folders).items():

@@ -149,12 +149,16 @@ def check_panel(path, show, data, out):
     np.testing.assert_array_equal(parts[3], scale)
     for start in (128, 260, 392, 524):
         assert (picture[:, start : start + 4] == 255).all()
-    # the bar holds the colors of the scale, bright above
-    bar = picture[:, 528:]
-    bright, dark = (matplotlib.colormaps['inferno'](v, bytes=True)[:3] for v in (0.99, 0.01))
-    rows = [np.flatnonzero((abs(bar.astype(int) - c) < 9).all(2).any(1)) for c in (bright, dark)]
-    assert rows[0].max() < 16
-    assert rows[1].max() > 48
+    # the bar holds the colors of the scale, from bright to dark
+    bar = picture[:, 528:].astype(int)
+    rows = []
+    for value in (0.9, 0.5, 0.1):
+        color = matplotlib.colormaps['inferno'](value, bytes=True)[:3]
+        distance = abs(bar - color).max(axis=2).min(axis=1)
+        assert distance.min() < 16
+        rows.append(int(distance.argmin()))
+    assert rows == sorted(rows)
+    assert rows[2] - rows[0] > 30
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(abnn, data, tmp_path):

@@ -151,7 +151,9 @@ def test_what_is_no_picture_is_left_out_and_named(kind, runner, make_sample, tmp
         assert (picture[3, :8] == 0).all()  # the labels stand first, the ignored ones in row 3
         assert (picture[:, COLUMN : COLUMN + 8] == PALETTE[1]).all()
     named = [text for text in log if 'is left out of its picture' in text]
-    assert [sample.img_path in text for sample, text in zip(samples, named, strict=False)] == [1] * 3
+    assert [sample.img_path in text for sample, text in zip(samples, named, strict=False)] == [
+        1
+    ] * 3
     assert '5 images in all were left out of their pictures' in log
 
 

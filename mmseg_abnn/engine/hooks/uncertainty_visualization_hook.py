@@ -16,7 +16,7 @@ from ...datasets.output_names import dataset_output_names, name_of
 from ...datasets.stored import read_drawable
 from ...evaluation.functional.scores import score_range
 from ...evaluation.metrics.segmentation.samples import read_labels, read_score
-from ...evaluation.score_maps import write_png
+from ...evaluation.png_files import write_png
 from ...visualization.colors import UNKNOWN_COLOR, default_palette, ids_of
 from ...visualization.panels import uncertainty_panel
 
@@ -138,9 +138,7 @@ class UncertaintyVisualizationHook(Hook):
         except OSError as error:  # the figures of the test are worth more
             self._warn(f'the picture {path} could not be written: {error}')
 
-    def _to_visualizer(
-        self, runner: Runner, mode: str, sample: SegDataSample, step: int
-    ) -> None:
+    def _to_visualizer(self, runner: Runner, mode: str, sample: SegDataSample, step: int) -> None:
         picture = self._picture(runner, sample)
         name = f'{mode}_{self._name(sample)}'.replace('/', '_')
         if self.show:
@@ -176,9 +174,11 @@ class UncertaintyVisualizationHook(Hook):
         try:
             image = read_drawable(content['img_path'], self.backend_args)
         except ValueError as error:
-            return self._leave_out(content, str(error))
+            self._leave_out(content, str(error))
+            return None
         if image.shape[:2] != shape:
-            return self._leave_out(content, f'it is {image.shape[:2]}, its prediction {shape}')
+            self._leave_out(content, f'it is {image.shape[:2]}, its prediction {shape}')
+            return None
         return image
 
     def _labels(self, content: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray | None:
@@ -186,7 +186,8 @@ class UncertaintyVisualizationHook(Hook):
             return None
         labels = read_labels(content, 'gt_sem_seg')
         if labels.shape != shape:
-            return self._leave_out(content, f'its labels are {labels.shape}, its prediction {shape}')
+            self._leave_out(content, f'its labels are {labels.shape}, its prediction {shape}')
+            return None
         return labels
 
     def _leave_out(self, content: Mapping[str, Any], why: str) -> None:
@@ -206,7 +207,7 @@ class UncertaintyVisualizationHook(Hook):
 
 
 def _ood_ids(meta: Mapping[str, Any], runner: Runner) -> set[int]:
-    """Return the ids of OOD pixels that the data set names, and those that its metrics are given."""
+    """Return the ids of OOD pixels that the data set names, and those of its metrics."""
     ids = set(ids_of(meta.get('ood_id')))
     evaluator = getattr(getattr(runner, 'test_loop', None), 'evaluator', None)
     for metric in getattr(evaluator, 'metrics', ()):

@@ -93,8 +93,8 @@ def score_range(name: str, num_classes: int) -> tuple[float, float] | None:
         num_classes: Number of classes K.
 
     Returns:
-        Entropies and the mutual information lie in [0, ln K], ``'msp'`` and ``'variation_ratio'`` in
-        [0, 1 - 1/K]; None for all others.
+        Entropies and the mutual information lie in [0, ln K], ``'msp'`` and ``'variation_ratio'``
+        in [0, 1 - 1/K]; None for all others.
     """
     if name in ('entropy', 'expected_entropy', 'mutual_information'):
         return 0.0, math.log(num_classes)

@@ -3,7 +3,13 @@ import math
 import pytest
 import torch
 
-from mmseg_abnn.evaluation.functional.scores import OF_PROBABILITIES, entropy, probabilities
+from mmseg_abnn.evaluation.functional.scores import (
+    OF_PROBABILITIES,
+    entropy,
+    probabilities,
+    score_range,
+    variation_ratio,
+)
 
 
 def msp(logits, dim=0):
@@ -53,3 +59,15 @@ def test_low_precision_logits_are_scored_in_float32(dtype):
     logits = torch.randn(5, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
     assert entropy_of(logits).dtype == torch.float32
     torch.testing.assert_close(msp(logits), msp(logits.float()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('number', [2, 19])
+def test_score_range(number):
+    """The ends are reached: by certainty, and by a distribution that knows nothing."""
+    certain, none = torch.eye(number)[0], torch.full((number,), 1 / number)
+    for name, score in (*OF_PROBABILITIES.items(), ('variation_ratio', variation_ratio)):
+        expected = (float(score(certain)), float(score(none)))
+        assert score_range(name, number) == pytest.approx(expected)
+    assert score_range('mutual_information', number) == score_range('entropy', number)
+    assert score_range('expected_entropy', number) == score_range('entropy', number)
+    assert score_range('energy', number) is score_range('max_logit', number) is None

@@ -83,7 +83,10 @@ def map_of_other_size(sample):
         (nan_logits, r"score 'msp' is NaN or infinite at 1 of 204 pixels"),
         (infinite_map, r"score 'mutual_information' is NaN or infinite at 3 of 204 pixels"),
         (no_labels, r'the image has no labels \(`gt_sem_seg`\), and .*000001.png has some: test'),
-        (labels_not_loaded, 'its label l/0.png was not loaded, the data sample has no `gt_sem_seg`'),
+        (
+            labels_not_loaded,
+            'its label l/0.png was not loaded, the data sample has no `gt_sem_seg`',
+        ),
         (
             other_size,
             r'`pred_sem_seg` must have shape \(5, 5\), as `gt_sem_seg` has, got \(12, 17\)',
@@ -176,7 +179,9 @@ def test_no_image_holds_both():
 def test_labels_of_some_images():
     labelled, other = make_sample(0), make_sample(1)
     del other.gt_sem_seg
-    with pytest.raises(ValueError, match=r'000000.png: the image has labels .*1.png has none: test'):
+    with pytest.raises(
+        ValueError, match=r'000000.png: the image has labels .*1.png has none: test'
+    ):
         evaluate([other, labelled])
     # as two processes come together
     shares = []
@@ -184,5 +189,7 @@ def test_labels_of_some_images():
         metric = make_evaluator().metrics[0]
         metric.process(None, [sample.to_dict()])
         shares.append(uncertainty_metric._Share(metric._rows, metric._new_counts()))
-    with pytest.raises(ValueError, match='1 of 2 images have no labels, the first is .*1.png: test'):
+    with pytest.raises(
+        ValueError, match=r'1 of 2 images have no labels, the first is .*1.png: test'
+    ):
         metric.compute_metrics(shares)

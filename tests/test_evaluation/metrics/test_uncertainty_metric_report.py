@@ -209,7 +209,11 @@ def test_an_infinite_nll(impossible, tmp_path, log):
     assert rows[0]['NLL'] > 0
     with (tmp_path / 'per_image.csv').open() as file:
         assert [row['NLL'] == 'inf' for row in csv.DictReader(file)] == [False, True, *[False] * 3]
-    assert {path.stem for path in tmp_path.glob('*.png')} == {*CURVES, 'reliability', 'risk_coverage'}
+    assert {path.stem for path in tmp_path.glob('*.png')} == {
+        *CURVES,
+        'reliability',
+        'risk_coverage',
+    }
     assert row_of(log, 'NLL') == ['inf', 'inf']
 
 

@@ -143,7 +143,7 @@ def test_wrong_folders(tested, data, tmp_path):
     assert '000002_leftImg8bit.png' in text
     torch.save([1], folder / 'test_ood/leftImg8bit/000002_leftImg8bit.pth')
     assert "must hold a dict with 'conf' and 'pred', got list" in message(folder, 'msp')
-    small = {'conf': torch.zeros(4, 4), 'pred': torch.zeros(4, 4)}
+    small = {'conf': torch.zeros(4, 4), 'pred': torch.zeros(4, 4, dtype=torch.long)}
     torch.save(small, folder / 'test_ood/leftImg8bit/000002_leftImg8bit.pth')
     text = message(folder, 'msp')
     assert 'must have shape (64, 128), as `gt_sem_seg` has, got (4, 4)' in text

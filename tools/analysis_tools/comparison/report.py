@@ -39,11 +39,7 @@ def write_comparison(
     """
     notes = list_problems(comparison, measured)
     points = cost_points(comparison, rows)
-    figure = folder / FIGURE_FILE
-    if points:
-        cost_figure(points, comparison.reference, comparison.title).savefig(figure, dpi=150)
-    else:
-        figure.unlink(missing_ok=True)
+    if not points:
         notes.append(f'{FIGURE_FILE}: no method has both a training time and an AUPR')
     content = {
         **asdict(comparison),
@@ -59,6 +55,11 @@ def write_comparison(
     parts += ['\n'.join(f'- {note}' for note in notes)] if notes else []
     text = '\n\n'.join(parts)
     (folder / 'compare.md').write_text(f'{text}\n', encoding='utf-8')
+    # last: what fails here costs no number
+    figure = folder / FIGURE_FILE
+    figure.unlink(missing_ok=True)
+    if points:
+        cost_figure(points, comparison.reference, comparison.title).savefig(figure, dpi=150)
     return notes
 
 

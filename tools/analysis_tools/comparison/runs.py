@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from mmseg_abnn.apis import METRICS_FILE, add_common_arguments, load_config
+from mmseg_abnn.apis import add_common_arguments, load_config, read_metrics
 from mmseg_abnn.apis.config_parts import type_name, type_names
 from mmseg_abnn.apis.stamps import Stamp, is_current, stamped
 from mmseg_abnn.evaluation.functional.scores import OF_DRAWS, OF_LOGITS, OF_PROBABILITIES
@@ -134,7 +134,7 @@ def available_scores(cfg: Config) -> tuple[str, ...] | None:
 def finished_metrics(run: Run) -> dict[str, float] | None:
     """Return the numbers of a test that was finished before with the same inputs, or None."""
     try:
-        metrics = json.loads((run.work_dir / METRICS_FILE).read_text(encoding='utf-8'))
+        metrics = read_metrics(run.work_dir)
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     finished = is_current(run.work_dir / STAMP_FILE, _stamp(run))
@@ -157,7 +157,7 @@ def carry_out(run: Run, tool: Path) -> dict[str, float]:
     what = f'the test of method {run.method.name!r} with seed {run.seed}'
     with stamped(run.work_dir / STAMP_FILE, _stamp(run)):
         call_tool(tool, run.arguments, what)
-    metrics = json.loads((run.work_dir / METRICS_FILE).read_text(encoding='utf-8'))
+    metrics = read_metrics(run.work_dir)
     return _without_prefix(metrics, run.prefix)
 
 

@@ -13,6 +13,9 @@ from mmengine.logging import MMLogger, print_log
 NOT_FINITE = 'not_finite'
 """Key of the words for numbers that JSON does not know, see :func:`not_finite`."""
 
+WORDS = {'infinite': math.inf, '-infinite': -math.inf, 'not a number': math.nan}
+"""These words, and what they stand for."""
+
 REPORT_FILE = 'report.json'
 
 DETECTION = ('AUPR', 'AUROC', 'FPR95')

@@ -12,8 +12,8 @@ from ..common.results import (
     Row,
     with_words,
     write_csv,
-    write_json,
     write_files,
+    write_json,
 )
 from .counts import PooledCounts
 from .settings import Settings
