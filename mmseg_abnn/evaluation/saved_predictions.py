@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from .arrays import check_integers
+
 _UNNAMED = ('.npy', '.png')
 
 
@@ -125,6 +127,10 @@ def _read_challenge(file: Path, scores: Sequence[str]) -> dict[str, Any]:
         found = sorted(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"{file}: must hold a dict with 'conf' and 'pred', got {found}")
     confidence, classes = (torch.as_tensor(content[name]).squeeze() for name in ('conf', 'pred'))
+    try:
+        check_integers('pred', classes)
+    except ValueError as error:
+        raise ValueError(f'{file}: {error}') from error
     return {
         'pred_sem_seg': {'data': classes.long()},
         'uncertainty': {'msp': 1 - confidence.float()},

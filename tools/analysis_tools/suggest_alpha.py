@@ -21,6 +21,7 @@ from prettytable import PrettyTable
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
 from mmseg_abnn.apis.alpha_search import AlphaRow, measure_alphas, suggest_alpha
+from mmseg_abnn.apis.data_checks import check_test_data
 from mmseg_abnn.models.wrappers import unwrapped
 
 ALPHAS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5]
@@ -74,6 +75,7 @@ def main() -> None:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     runner = load_runner(cfg, args.checkpoint)
     loader = runner.build_dataloader(cfg.val_dataloader)
+    check_test_data(loader.dataset)
     number = min(len(loader), args.images or len(loader))
     bar = ProgressBar(number)
 

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ...datasets.ood_ids import with_one_ood_id
 from ...evaluation.metrics.segmentation.samples import read_labels, read_score
 from ...visualization.panels import uncertainty_panel
 
@@ -100,13 +101,16 @@ class UncertaintyVisualizationHook(Hook):
         meta = runner.visualizer.dataset_meta or {}
         if not meta.get('palette'):
             raise ValueError("drawing needs a `palette` in the dataset's `metainfo`")
+        labels, ood_id = None, None
+        if 'gt_sem_seg' in content:
+            labels, ood_id = with_one_ood_id(read_labels(content, 'gt_sem_seg'), meta)
         picture = uncertainty_panel(
             mmcv.imfrombytes(get(path, backend_args=self.backend_args), channel_order='rgb'),
-            read_labels(content, 'gt_sem_seg') if 'gt_sem_seg' in content else None,
+            labels,
             read_labels(content, 'pred_sem_seg'),
             read_score(content, self.score),
             palette=meta['palette'],
-            ood_id=meta.get('ood_id'),
+            ood_id=ood_id,
             upper=_scale_end(self.score, len(meta['palette'])),
         )
         name = '_'.join([mode, *_split(content), Path(path).stem])
