@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mmseg_abnn.evaluation.saved_predictions import find_saved, read_saved, save_maps
 
@@ -31,3 +32,12 @@ def test_a_class_that_does_not_fit(classes, tmp_path):
     with pytest.raises(ValueError, match='a class id of 256 does not fit into an 8-bit PNG'):
         save_maps(tmp_path, 'a/b.png', None, classes + 256 - classes.max(), {})
     assert not list(tmp_path.rglob('*.png'))
+
+
+def test_class_ids_of_the_challenge_that_are_no_integers(tmp_path):
+    content = {'conf': torch.rand(3, 5), 'pred': torch.full((3, 5), 1.7)}
+    torch.save(content, tmp_path / '000001.pth')
+    with pytest.raises(
+        ValueError, match=r'000001.pth: `pred` must hold integers, got torch.float32'
+    ):
+        read_saved(tmp_path / '000001', ('msp',))
