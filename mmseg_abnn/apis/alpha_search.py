@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..datasets.batch_sizes import check_equal_sizes
 from ..evaluation.functional import (
     calibration_counts,
     confusion_matrix,
@@ -98,6 +99,7 @@ def measure_alphas(
     choices: list[float | None] = [None, *alphas]
     sums = {alpha: _Sums(network.num_classes) for alpha in choices}
     for batch in batches:
+        check_equal_sizes(batch)
         for alpha in choices:
             with torch.no_grad(), _predicting_with(network, alpha):
                 samples = network.val_step(batch)

@@ -107,5 +107,4 @@ def _repeat_augmentations(loader: ConfigDict | None) -> None:
 
 def decisive_settings(cfg: Config) -> dict[str, Any]:
     """Return the settings of a member's config that its weights depend on, as plain data."""
-
     return {key: plain(cfg.get(key), _INDECISIVE) for key in _DECISIVE}

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from ..engine.hooks import CheckpointMembersHook
 from .command_line import check_segmentor
 from .config_parts import registered_name, type_name
+from .data_checks import DataChecksHook
 
 # beginnings of what the Runner logs at its start: hundreds of lines that hide what matters
 _FOR_THE_FILE = ('System environment:', 'Config:', 'Hooks will be executed')
@@ -36,8 +37,10 @@ class _Runner(Runner):
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the Runner that ``cfg`` asks for."""
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else _Runner.from_cfg(cfg)
+    """Build the Runner that ``cfg`` asks for; it checks its data before it works."""
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else _Runner.from_cfg(cfg)
+    runner.register_hook(DataChecksHook())
+    return runner
 
 
 def build_test_runner(cfg: Config, checkpoint: str) -> Runner:

@@ -13,6 +13,8 @@ import numpy as np
 from mmengine.logging import print_log
 from PIL import Image, UnidentifiedImageError
 
+from mmseg_abnn.datasets.visible_files import visible_files
+
 _NAMED = 3  # how many files an error names before it only counts
 
 
@@ -39,7 +41,7 @@ def pair_files(
     """Pair images and labels that share a relative path up to their suffix.
 
     Args:
-        image_dir: Folder of the images; sub-folders count.
+        image_dir: Folder of the images; sub-folders count, see :func:`visible_files`.
         label_dir: Folder of the labels.
         image_suffix: How the name of an image ends.
         label_suffix: How the name of a label ends.
@@ -238,5 +240,7 @@ def _size(path: Path) -> tuple[int, int]:
 
 def _stems(folder: Path, suffix: str) -> dict[str, Path]:
     """Relative path without the suffix -> path, for the files below a folder."""
-    paths = (path for path in folder.rglob(f'*{suffix}') if path.is_file())
-    return {path.relative_to(folder).as_posix()[: -len(suffix)]: path for path in paths}
+    return {
+        path.relative_to(folder).as_posix().removesuffix(suffix): path
+        for path in visible_files(folder, suffix)
+    }

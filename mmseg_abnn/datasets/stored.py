@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mmseg_abnn.datasets.file_checks import decode_image
 from mmseg_abnn.datasets.ood_dataset import IGNORE_ID
+from mmseg_abnn.datasets.ood_ids import check_ood_ids
 
 UNKNOWN = -1
 """Id of a pixel whose stored id stands for nothing: no class, not OOD, not ignored."""
@@ -26,7 +27,7 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBo
 
 
 def ids_after_loading(
-    info: Mapping[str, Any], num_classes: int, ood_id: int | None = None
+    info: Mapping[str, Any], num_classes: int, ood_id: int | Sequence[int] | None = None
 ) -> np.ndarray:
     """Return what each stored id becomes when a label is loaded, OOD pixels kept.
 
@@ -38,10 +39,10 @@ def ids_after_loading(
     Args:
         info: What the dataset says about an image, see ``BaseDataset.get_data_info``.
         num_classes: Number of classes.
-        ood_id: Id of OOD pixels after loading, if there are any and ``info`` does not tell it.
+        ood_id: Ids of OOD pixels after loading, if there are any and ``info`` does not tell them.
 
     Returns:
-        Shape (256,), int16, indexed by the stored id: ``0..num_classes-1``, ``ood_id``,
+        Shape (256,), int16, indexed by the stored id: ``0..num_classes-1``, an id of ``ood_id``,
         :data:`IGNORE_ID` or, whatever else it would become, :data:`UNKNOWN`.
     """
     label_map: Mapping[int, int] = info.get('label_map') or {}
@@ -52,10 +53,9 @@ def ids_after_loading(
         if info.get('reduce_zero_label'):
             ids = np.concatenate([[IGNORE_ID], ids[:254], [IGNORE_ID]])
         loaded = np.array([label_map.get(int(i), int(i)) for i in ids], dtype=np.int16)
-    ood_id = info.get('ood_id', ood_id)
+    ood_ids = check_ood_ids('ood_id', info.get('ood_id', ood_id))
     known = (loaded >= 0) & (loaded < num_classes) | (loaded == IGNORE_ID)
-    if ood_id is not None:
-        known |= loaded == ood_id
+    known |= np.isin(loaded, ood_ids)
     return np.where(known, loaded, np.int16(UNKNOWN))
 
 

@@ -19,7 +19,11 @@ class LoadOODAnnotations(LoadAnnotations):
     Unlike MMSegmentation's ``LoadAnnotations`` an id that the map does not know is an error, and
     OOD pixels are ignored unless asked for: a pipeline for training cannot see them by mistake.
 
-    Required keys: ``seg_map_path``, ``label_map``, ``ood_id``, ``seg_fields``.
+    A sample without ``seg_map_path``, as ``inference_model`` of MMSegmentation and data sets
+    without labels give it, passes unchanged. That a label is missing which should be there is found
+    out earlier: data sets pair their files before anything is read.
+
+    Required keys: ``label_map``, ``ood_id``, ``seg_fields``, where there is a ``seg_map_path``.
     Added key: ``gt_seg_map``, uint8, ``(H, W)``.
 
     Args:
@@ -37,13 +41,23 @@ class LoadOODAnnotations(LoadAnnotations):
         super().__init__(backend_args=backend_args, imdecode_backend=imdecode_backend)
         self.keep_ood = keep_ood
 
+    def transform(self, results: dict) -> dict:
+        """Load the label of a sample, if there is one."""
+        return results if results.get('seg_map_path') is None else super().transform(results)
+
     def _load_seg_map(self, results: dict) -> None:
         """Load, check and map one label.
 
         Raises:
-            ValueError: If the label is not uint8 ``(H, W)`` or holds an id outside ``label_map``.
+            ValueError: If the label is not uint8 ``(H, W)`` or holds an id outside ``label_map``,
+                or the data set gives no ``ood_id``.
         """
         path = results['seg_map_path']
+        if 'ood_id' not in results:
+            raise ValueError(
+                f'{path}: LoadOODAnnotations is for data sets of the class OODSegDataset, which '
+                "say what each id stands for; use dict(type='LoadAnnotations') for others"
+            )
         data = fileio.get(path, backend_args=self.backend_args)
         stored = mmcv.imfrombytes(data, flag='unchanged', backend=self.imdecode_backend)
         if stored.ndim != 2 or stored.dtype != np.uint8:

@@ -66,6 +66,17 @@ def to_bool(name: str, values: Array) -> np.ndarray:
     return result
 
 
+def check_integers(name: str, labels: np.ndarray | torch.Tensor) -> None:
+    """Raise ValueError if labels are no integers: a label of 1.7 stands for nothing."""
+    if isinstance(labels, torch.Tensor):
+        whole = not (labels.is_floating_point() or labels.is_complex())
+        whole &= labels.dtype != torch.bool
+    else:
+        whole = np.issubdtype(labels.dtype, np.integer)
+    if not whole:
+        raise ValueError(f'`{name}` must hold integers, got {labels.dtype}')
+
+
 def check_same_shape(**arrays: np.ndarray | torch.Tensor) -> None:
     """Raise ValueError, naming the arguments, if the shapes of the arrays differ."""
     shapes = {name: tuple(array.shape) for name, array in arrays.items()}

@@ -57,3 +57,29 @@ def test_one_pixel_wide_label_keeps_its_shape(results):
     Image.fromarray(np.zeros((5, 1), np.uint8)).save(results['seg_map_path'])
     loaded = TRANSFORMS.build(dict(type='LoadOODAnnotations'))(results)
     assert loaded['gt_seg_map'].shape == (5, 1)
+
+
+@pytest.mark.parametrize('sample', [dict(img_path='x.png'), dict(seg_map_path=None)])
+def test_sample_without_label_passes(sample):
+    load = TRANSFORMS.build(dict(type='LoadOODAnnotations', keep_ood=True))
+    assert load(dict(sample)) == sample
+
+
+def test_label_that_is_missing_is_an_error(results, tmp_path):
+    results['seg_map_path'] = str(tmp_path / 'gone.png')
+    with pytest.raises(FileNotFoundError):
+        TRANSFORMS.build(dict(type='LoadOODAnnotations'))(results)
+
+
+def test_sixteen_bits_are_an_error(results):
+    Image.fromarray(np.full((5, 8), 768, np.uint16)).save(results['seg_map_path'])
+    load = TRANSFORMS.build(dict(type='LoadOODAnnotations'))
+    with pytest.raises(ValueError, match=r'label.png: a label must have one 8-bit channel'):
+        load(results)
+
+
+def test_data_set_that_does_not_say_what_ids_mean(results):
+    del results['ood_id']
+    load = TRANSFORMS.build(dict(type='LoadOODAnnotations'))
+    with pytest.raises(ValueError, match=r"label.png: .* OODSegDataset.*type='LoadAnnotations'"):
+        load(results)

@@ -150,3 +150,12 @@ def test_a_challenge_file_holds_one_score(tmp_path):
     assert sample['pred_sem_seg']['data'].tolist() == [[3]]
     with pytest.raises(ValueError, match=r"a .pth file holds the score 'msp' only, got \('a',\)"):
         read_saved(tmp_path / '1', ['a'])
+
+
+def test_class_ids_of_the_challenge_that_are_no_integers(tmp_path):
+    content = {'conf': torch.rand(3, 5), 'pred': torch.full((3, 5), 1.7)}
+    torch.save(content, tmp_path / '000001.pth')
+    with pytest.raises(
+        ValueError, match=r'000001.pth: `pred` must hold integers, got torch.float32'
+    ):
+        read_saved(tmp_path / '000001', ('msp',))

@@ -30,6 +30,7 @@ from PIL import Image
 
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config
+from mmseg_abnn.datasets.ood_ids import with_one_ood_id
 from mmseg_abnn.datasets.output_names import output_names
 from mmseg_abnn.datasets.parts import dataset_parts, skip_label_checks
 from mmseg_abnn.datasets.statistics import count_labels
@@ -158,7 +159,8 @@ def write_pictures(entries: Iterable[Entry], out: Path, show: bool) -> bool:
             print(error, file=sys.stderr)
             failed += 1
             continue
-        picture = label_picture(image, labels, meta['classes'], meta['palette'], meta.get('ood_id'))
+        labels, ood_id = with_one_ood_id(labels, meta)
+        picture = label_picture(image, labels, meta['classes'], meta['palette'], ood_id)
         path = out / f'{name}.png'
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path)

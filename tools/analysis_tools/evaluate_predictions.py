@@ -20,6 +20,7 @@ from mmseg.registry import DATASETS, METRICS
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, load_config, save_metrics
 from mmseg_abnn.apis.config_parts import type_name
+from mmseg_abnn.apis.data_checks import check_test_data
 from mmseg_abnn.datasets.hidden_labels import check_labels_exist
 from mmseg_abnn.datasets.output_names import dataset_output_names
 from mmseg_abnn.evaluation.saved_predictions import find_predictions, read_saved
@@ -78,6 +79,7 @@ def main() -> None:
     init_default_scope('mmseg')
     keep_annotations_only(cfg.test_dataloader.dataset)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    check_test_data(dataset)
     metric = build_metric(cfg, args)
     metric.dataset_meta = dataset.metainfo
     if not check_labels_exist(dataset):
@@ -85,9 +87,11 @@ def main() -> None:
     paths = find_all(dataset, folder, args.scores)
     for index in track_iter_progress(range(len(dataset))):
         info = dataset[index]
+        if 'gt_seg_map' not in info:
+            raise ValueError(f'{info["img_path"]} has no label to measure its prediction with')
         sample = read_saved(paths[index], args.scores)
         sample['gt_sem_seg'] = {'data': torch.as_tensor(info['gt_seg_map'])}
-        sample |= {key: info[key] for key in ('img_path', 'split') if key in info}
+        sample |= {key: info[key] for key in ('img_path', 'seg_map_path', 'split') if key in info}
         metric.process(None, [sample])
     metrics = metric.evaluate(len(dataset))
     print()

@@ -22,6 +22,7 @@ from prettytable import PrettyTable
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
 from mmseg_abnn.apis.alpha_search import AlphaRow, remarks, search_alphas, suggest_alpha
+from mmseg_abnn.apis.data_checks import check_test_data
 from mmseg_abnn.models.wrappers import unwrapped
 
 
@@ -73,6 +74,7 @@ def main() -> None:
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     runner = load_runner(cfg, args.checkpoint)
     loader = runner.build_dataloader(cfg.val_dataloader)
+    check_test_data(loader.dataset)
     number = min(len(loader), args.images or len(loader))
 
     def batches() -> Iterator[dict]:

@@ -20,6 +20,8 @@ import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
 from mmseg_abnn.apis.abnn_settings import SECTION
 from mmseg_abnn.apis.config_parts import type_name
+from mmseg_abnn.apis.data_checks import check_test_data
+from mmseg_abnn.datasets.batch_sizes import check_equal_sizes
 from mmseg_abnn.evaluation.functional import (
     TEMPERATURE_LIMITS,
     fit_temperature,
@@ -67,6 +69,7 @@ def draw_logits(network: Any, batch: Any) -> tuple[list[float], list[Tensor], li
         The weight of each function; for each image its logits by all of them, of shape (draws, C,
         H, W), and its label of shape (H, W).
     """
+    check_equal_sizes(batch)
     data = network.data_preprocessor(batch, False)
     samples = data['data_samples']
     if isinstance(network, MonteCarloSegmentor):
@@ -133,6 +136,7 @@ def main() -> None:
             f'that of an ABNN, got {type_name(cfg.model)!r}'
         )
     loader = runner.build_dataloader(cfg.val_dataloader)
+    check_test_data(loader.dataset)
     images = len(loader.dataset)
     bar = ProgressBar(images)
     found: list[tuple[Tensor, Tensor]] = []

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ..arrays import Array, as_tensor, at_least_float
+from ..arrays import Array, as_tensor, at_least_float, check_integers
 
 
 def negative_log_likelihood(logits: Array, labels: Array, dim: int = 0) -> Tensor:
@@ -17,9 +17,10 @@ def negative_log_likelihood(logits: Array, labels: Array, dim: int = 0) -> Tenso
         The shape of ``labels``, at least float32; the mean is what is usually reported.
 
     Raises:
-        ValueError: If the shapes do not fit or a label is not in 0..K-1.
+        ValueError: If the shapes do not fit, the labels are no integers or one is not in 0..K-1.
     """
     scores, label = at_least_float(as_tensor(logits)), as_tensor(labels)
+    check_integers('labels', label)
     expected = list(scores.shape)
     num_classes = expected.pop(dim)
     if list(label.shape) != expected:
@@ -41,12 +42,16 @@ def squared_error(p: Tensor, labels: Tensor, dim: int = 0) -> Tensor:
 
     Args:
         p: Probabilities, the classes along ``dim``; not checked.
-        labels: Int64 0..K-1, of the shape of ``p`` without ``dim``; not checked.
+        labels: Int64 0..K-1, of the shape of ``p`` without ``dim``; their range is not checked.
         dim: The axis of the classes.
 
     Returns:
         The shape of ``labels``; the mean is what is usually reported.
+
+    Raises:
+        ValueError: If the labels are no integers.
     """
+    check_integers('labels', labels)
     right = p.gather(dim, labels.unsqueeze(dim)).squeeze(dim)
     # rounding must not make it negative
     return ((p * p).sum(dim) - 2 * right + 1).clamp(min=0)

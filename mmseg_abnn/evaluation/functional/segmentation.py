@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..arrays import Array, check_same_shape, to_numpy
+from ..arrays import Array, check_integers, check_same_shape, to_numpy
 
 
 def confusion_matrix(prediction: Array, label: Array, num_classes: int) -> np.ndarray:
@@ -30,8 +30,7 @@ def confusion_matrix(prediction: Array, label: Array, num_classes: int) -> np.nd
     pred, truth = to_numpy(prediction), to_numpy(label)
     check_same_shape(prediction=pred, label=truth)
     for name, array in (('prediction', pred), ('label', truth)):
-        if not np.issubdtype(array.dtype, np.integer):
-            raise ValueError(f'`{name}` must hold integers, got {array.dtype}')
+        check_integers(name, array)
     counts = (truth >= 0) & (truth < num_classes)
     # int64 first: an id of a uint8 map times num_classes would overflow.
     pred, truth = pred[counts].astype(np.int64), truth[counts].astype(np.int64)

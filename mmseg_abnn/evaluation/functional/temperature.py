@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ..arrays import Array, as_tensor
+from ..arrays import Array, as_tensor, check_integers
 
 TEMPERATURE_LIMITS = (0.001, 1000.0)
 """Between which temperatures are sought."""
@@ -45,9 +45,8 @@ def fit_temperature(logits: Array, labels: Array, weights: Sequence[float] | Non
         )
     if not bool(values.isfinite().all()):
         raise ValueError('`logits` must be finite')
-    if classes.is_floating_point() or not bool(
-        ((classes >= 0) & (classes < values.shape[2])).all()
-    ):
+    check_integers('labels', classes)
+    if not bool(((classes >= 0) & (classes < values.shape[2])).all()):
         raise ValueError(f'`labels` must be integers from 0 to {values.shape[2] - 1}')
     if weights is not None and (len(weights) != len(values) or min(weights) <= 0):
         raise ValueError(

@@ -187,3 +187,11 @@ def test_nothing_to_score(function):
 def test_bad_input(shape, labels, dim, message):
     with pytest.raises(ValueError, match=message):
         negative_log_likelihood(random_logits(shape), labels, dim)
+
+
+@pytest.mark.parametrize('labels', [torch.tensor([1.7]), np.array([1.0]), torch.tensor([True])])
+def test_labels_must_be_integers(labels):
+    logits = torch.zeros(3, 1)
+    for function in (negative_log_likelihood, squared_error):
+        with pytest.raises(ValueError, match='`labels` must hold integers'):
+            function(logits, labels)

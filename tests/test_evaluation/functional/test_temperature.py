@@ -89,7 +89,7 @@ def test_where_there_is_no_minimum():
         (np.zeros((2, 3)), [0], 'must be of shape'),
         (np.full((1, 3), np.nan), [0], 'must be finite'),
         (np.zeros((1, 3)), [3], 'integers from 0 to 2'),
-        (np.zeros((1, 3)), [0.5], 'integers from 0 to 2'),
+        (np.zeros((1, 3)), [0.5], '`labels` must hold integers'),
     ],
 )
 def test_wrong_input(logits, labels, message):

@@ -112,3 +112,10 @@ def test_sets_that_are_announced_must_be_seen():
 def test_no_image():
     with pytest.raises(ValueError, match='no image was seen'):
         evaluate([])
+
+
+def test_images_of_different_sizes_in_one_batch():
+    batch = dict(inputs=[torch.zeros(3, 16, 16), torch.zeros(3, 40, 16)])
+    metric = ClassificationUncertaintyMetric()
+    with pytest.raises(ValueError, match=r'different sizes \(16x16, 40x16; .*`batch_size=1`'):
+        metric.process(batch, [image.to_dict() for image in make_images({'': 2})])

@@ -1,8 +1,10 @@
 """Each wrong input of UncertaintyMetric has its own message."""
 
+import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
+from PIL import Image
 
 from helpers.evaluation_samples import META, OOD, SHAPE, evaluate, make_evaluator, make_sample
 from mmseg_abnn.evaluation import UncertaintyMetric
@@ -30,6 +32,9 @@ from mmseg_abnn.evaluation.metrics.segmentation import uncertainty_metric
         (dict(ece_bins=1.5), '`ece_bins` must be an integer >= 1, got 1.5'),
         (dict(ece_scope='ood'), r"`ece_scope` must be one of \('id', 'all'\), got 'ood'"),
         (dict(fpr_rule='last'), r"`fpr_rule` must be one of \('first', 'nearest'\), got 'last'"),
+        (dict(ood_ids='200'), "`ood_ids` must be an integer or several of them, got '200'"),
+        (dict(ood_ids=[200, 1.5]), r'`ood_ids` must be an integer or several.*got \[200, 1.5\]'),
+        (dict(ood_ids=True), '`ood_ids` must be an integer or several of them, got True'),
         (dict(ignore_index=None), '`ignore_index` must be an integer, got None'),
         (dict(pooled='no'), "`pooled` must be True or False, got 'no'"),
         (dict(histogram_bits=24), '`histogram_bits` must be an integer from 1 to 23, got 24'),
@@ -79,7 +84,12 @@ def map_of_other_size(sample):
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (unknown_label, r'the unknown ids \[77, 99\]; known are 0..3, the OOD id 254 and the'),
+        (
+            unknown_label,
+            r'the unknown ids \[77, 99\]; known are the classes 0..3, the OOD ids \[254\] and the '
+            r'ignored id 255. If they mark OOD pixels, write '
+            r'UncertaintyMetric\(ood_ids=\[77, 99\]\), or metainfo=dict\(ood_id=\[77, 99\]\)',
+        ),
         (nan_logits, r"score 'msp' is NaN or infinite at 1 of 204 pixels"),
         (infinite_map, r"score 'mutual_information' is NaN or infinite at 3 of 204 pixels"),
         (no_labels, r'the image has no labels \(`gt_sem_seg`\), and .*000001.png has some: test'),
@@ -130,7 +140,7 @@ def test_sample_without_path():
 
 
 def test_ood_pixels_are_unknown_to_a_dataset_without_ood_id():
-    with pytest.raises(ValueError, match=rf'unknown ids \[{OOD}\].*the OOD id None'):
+    with pytest.raises(ValueError, match=rf'unknown ids \[{OOD}\].*the OOD ids \[\]'):
         evaluate([make_sample(0)], meta={'classes': META['classes']})
 
 
@@ -138,8 +148,14 @@ def test_ood_pixels_are_unknown_to_a_dataset_without_ood_id():
     ('meta', 'arguments', 'message'),
     [
         ({}, {}, '`metainfo` must hold `classes`'),
-        (dict(META, ood_id=2), {}, r'`ood_id` 2 must not be a class id \(0..3\)'),
-        (dict(META, ood_id=255), {}, r'`ignore_index` 255 must be neither a class id.*\(255\)'),
+        (dict(META, ood_id=2), {}, r'`ood_id` \[2\] must not be a class id \(0..3\)'),
+        (
+            META,
+            dict(ood_ids=[1, 254]),
+            r"\[1\] must not be .*classes=\('in-distribution',\), ood_id=1",
+        ),
+        (dict(META, ood_id='x'), {}, "`ood_id` of the dataset's `metainfo` must be an integer or"),
+        (dict(META, ood_id=255), {}, r'`ignore_index` 255 must be neither a class id.*\[255\]'),
         (META, dict(ignore_index=1), '`ignore_index` 1 must be neither a class id'),
     ],
 )
@@ -148,10 +164,13 @@ def test_ids_that_contradict_each_other(meta, arguments, message):
         evaluate([make_sample(0)], meta=meta, **arguments)
 
 
-@pytest.mark.parametrize('name', ['id_split', 'ood_split'])
-def test_split_without_its_key(name):
-    with pytest.raises(ValueError, match=r"no `split`: add 'split' to the `meta_keys` of PackSeg"):
-        evaluate([make_sample(0)], **{name: 'test'})
+def test_image_in_folders_of_both_splits():
+    sample = make_sample(0)
+    sample.set_metainfo(dict(img_path='data/test_id/test_ood/0.png'))
+    with pytest.raises(
+        ValueError, match=r"folders of the names \['test_id', 'test_ood'\].*`meta_keys`"
+    ):
+        evaluate([sample], id_split='test_id', ood_split='test_ood')
 
 
 @pytest.mark.parametrize('name', ['id_split', 'ood_split'])
@@ -193,3 +212,40 @@ def test_labels_of_some_images():
         ValueError, match=r'1 of 2 images have no labels, the first is .*1.png: test'
     ):
         metric.compute_metrics(shares)
+
+
+@pytest.mark.parametrize('field', ['gt_sem_seg', 'pred_sem_seg'])
+def test_labels_that_are_no_integers(field):
+    sample = make_sample(0)
+    sample.get(field).data = sample.get(field).data.float() + 0.4
+    with pytest.raises(ValueError, match=f'000000.png: `{field}` must hold integers, got float32'):
+        evaluate([sample])
+
+
+def test_label_that_was_padded_or_resized():
+    sample = make_sample(0)
+    sample.set_metainfo(dict(ori_shape=SHAPE))
+    sample.gt_sem_seg = PixelData(data=torch.zeros(1, 32, 32, dtype=torch.long))
+    message = (
+        r'\(32, 32\).* stored image is \(12, 17\): labels must be loaded behind .*size_divisor=32'
+    )
+    with pytest.raises(ValueError, match=message):
+        evaluate([sample])
+
+
+def test_images_of_different_sizes_in_one_batch():
+    batch = dict(inputs=[torch.zeros(3, 4, 5), torch.zeros(3, 6, 5)])
+    metric = UncertaintyMetric()
+    with pytest.raises(ValueError, match=r'different sizes \(4x5, 6x5; .*`batch_size=1`'):
+        metric.process(batch, [make_sample(0).to_dict(), make_sample(1).to_dict()])
+
+
+def test_label_file_of_sixteen_bits(tmp_path):
+    sample = make_sample(0)
+    path = tmp_path / 'label.png'
+    Image.fromarray(np.arange(768, 773, dtype=np.uint16)[None]).save(path)
+    sample.set_metainfo(dict(seg_map_path=str(path)))
+    with pytest.raises(
+        ValueError, match=r'label.png: .* 0 to 255, got \[768, 769, 770, 771, 772\]'
+    ):
+        evaluate([sample])

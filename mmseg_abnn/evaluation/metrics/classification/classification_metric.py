@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmengine.registry import METRICS
 
+from ....datasets.batch_sizes import check_equal_sizes
 from ..common.inputs import check_shared_arguments
 from ..common.results import REPORT_FILE, Row, with_words, write_csv, write_files, write_json
 from .samples import COLUMNS, image_name, read_image
@@ -83,7 +84,7 @@ class ClassificationUncertaintyMetric(BaseMetric):
         """Measure each image of a batch.
 
         Args:
-            data_batch: Not used.
+            data_batch: What the dataloader gave, with the images in ``inputs``; or None.
             data_samples: Per image a dict with ``pred_score`` (K,), the mean probabilities, and
                 ``gt_label`` (1,) or ``ood_set``, the name of an OOD set ('' is none; a label
                 beside it counts nowhere). Optionally ``pred_label`` (1,), else the most probable
@@ -94,8 +95,9 @@ class ClassificationUncertaintyMetric(BaseMetric):
         Raises:
             ValueError: If a data sample lacks what is needed, or holds a label that is no class, a
                 ``pred_score`` that is no distribution, or a score that is not finite. The message
-                names the image.
+                names the image. Also if the images of the batch differ in size.
         """
+        check_equal_sizes(data_batch)
         classes = (self.dataset_meta or {}).get('classes')
         num_classes = None if classes is None else len(classes)
         for sample in data_samples:

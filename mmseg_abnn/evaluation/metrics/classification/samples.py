@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...arrays import as_tensor, at_least_float
+from ...arrays import as_tensor, at_least_float, check_integers
 from ...functional import negative_log_likelihood, squared_error
 from ...functional.scores import OF_DRAWS, OF_LOGITS, OF_PROBABILITIES
 from ..common.inputs import given_scores
@@ -118,7 +118,8 @@ def _read_set(sample: Mapping[str, Any]) -> str:
 
 def _read_class(sample: Mapping[str, Any], name: str, num_classes: int) -> int:
     values = as_tensor(sample[name])
-    if values.numel() != 1 or values.is_floating_point():
+    check_integers(name, values)
+    if values.numel() != 1:
         raise ValueError(f'`{name}` must hold one integer, got {values.tolist()}')
     value = int(values)
     if not 0 <= value < num_classes:

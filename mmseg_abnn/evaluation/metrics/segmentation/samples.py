@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...arrays import at_least_float
+from ....datasets.label_range import check_ids_fit
+from ...arrays import at_least_float, check_integers
 from ...functional.scores import OF_LOGITS, OF_PROBABILITIES, probabilities
 from ..common.inputs import given_scores, read_fields
 
@@ -36,7 +37,7 @@ class Prediction:
 
 
 def read_prediction(
-    sample: Mapping[str, Any], num_classes: int, scores: Sequence[str]
+    sample: Mapping[str, Any], num_classes: int | None, scores: Sequence[str]
 ) -> Prediction:
     """Read a data sample.
 
@@ -46,23 +47,27 @@ def read_prediction(
             (K, H, W), else their softmax is computed; in ``uncertainty`` maps (H, W) or (1, H, W)
             by name, which go before the scores that would be computed. Predictions that were saved
             have no ``seg_logits`` and may be maps only.
-        num_classes: Number of classes K.
+        num_classes: Number of classes K; None: that of the prediction.
         scores: Names of the maps to read.
 
     Raises:
-        ValueError: If something is missing, does not have the right shape, or a score is NaN or
-            infinite.
+        ValueError: If something is missing, does not have the right shape, a label is no integer,
+            or a score is NaN or infinite.
     """
     label = read_labels(sample, 'gt_sem_seg')
+    check_integers('gt_sem_seg', label)
+    if sample.get('seg_map_path'):
+        check_ids_fit(str(sample['seg_map_path']))
     output = _Output(sample)
     classes = None
     if 'pred_sem_seg' in sample or output.is_known:
         classes = read_labels(sample, 'pred_sem_seg')
-        _check_shape('`pred_sem_seg`', classes.shape, label.shape)
-    output.check_shapes((num_classes, *label.shape))
+        check_integers('pred_sem_seg', classes)
+        _check_shape('`pred_sem_seg`', classes.shape, label.shape, sample)
+    output.check_shapes(num_classes, label.shape)
     maps = {name: output.score(name) for name in scores}
     for name, values in maps.items():
-        _check_shape(f'score {name!r}', values.shape, label.shape)
+        _check_shape(f'score {name!r}', values.shape, label.shape, sample)
     if output.p is not None:
         confidence = output.p.amax(0).detach().cpu().numpy()
     elif 'msp' in given_scores(sample):
@@ -119,10 +124,13 @@ class _Output:
             return self._given
         return probabilities(self.logits)
 
-    def check_shapes(self, expected: tuple[int, ...]) -> None:
+    def check_shapes(self, num_classes: int | None, shape: tuple[int, ...]) -> None:
         """Raise ValueError if the logits or the probabilities have another shape."""
         for name, values in (('seg_logits', self.logits), ('probabilities', self._given)):
-            if values is not None and tuple(values.shape) != expected:
+            if values is None:
+                continue
+            expected = (num_classes or values.shape[0], *shape)
+            if tuple(values.shape) != expected:
                 raise ValueError(
                     f'`{name}` must have shape {expected}, as `gt_sem_seg` and the {expected[0]} '
                     f'classes of the dataset have, got {tuple(values.shape)}'
@@ -151,6 +159,17 @@ class _Output:
         return array
 
 
-def _check_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if shape != expected:
-        raise ValueError(f'{name} must have shape {expected}, as `gt_sem_seg` has, got {shape}')
+def _check_shape(
+    name: str, shape: tuple[int, ...], expected: tuple[int, ...], sample: Mapping[str, Any]
+) -> None:
+    if shape == expected:
+        return
+    stored = tuple(sample.get('ori_shape', ()))[:2]
+    why = ''
+    if stored and stored != expected:
+        why = (
+            f'. The stored image is {stored}: labels must be loaded behind whatever resizes, pads '
+            'or cuts it in the pipeline; data_preprocessor=dict(..., '
+            'test_cfg=dict(size_divisor=32)) pads images for the network alone'
+        )
+    raise ValueError(f'{name} must have shape {expected}, as `gt_sem_seg` has, got {shape}{why}')

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ....datasets.ood_ids import ood_ids_line
 from ...functional import (
     aurc_bounds,
     ece_from_counts,
@@ -33,13 +34,13 @@ def summarize(
         The numbers, and the bounds of some of them as pairs by the same names.
 
     Raises:
-        ValueError: If a split was never seen, no labelled pixel was seen, ``ood_split`` holds no
-            OOD pixel, or no image holds both OOD and in-distribution pixels.
+        ValueError: If a split was never seen, ``ood_split`` holds no OOD pixel, or there is nothing
+            that could be measured.
     """
     counted.check_seen(row['split'] for row in rows)
     metrics: dict[str, float] = {}
     bounds: dict[str, Any] = {}
-    if any('mIoU' in row for row in rows):
+    if counts.confusion.any():
         metrics, bounds = summarize_segmentation(rows, counts, settings, counted.not_in_miou)
     candidates = [row for row in rows if counted.for_detection(row['split'])]
     if any(row['num_ood'] for row in candidates):
@@ -49,8 +50,17 @@ def summarize(
     elif counted.ood_split is not None:
         raise ValueError(
             f'no OOD pixel was seen in split {counted.ood_split!r} (`ood_split`); '
-            f"the dataset's `ood_id` is {counted.ood_id}"
+            f'the OOD ids are {list(counted.ood_ids)}. Of the ids that mark OOD pixels, such as '
+            f'200, write {ood_ids_line([200])}'
         )
+    elif counted.num_classes is None:
+        raise ValueError(
+            'nothing can be measured: the labels tell no classes apart, and no OOD pixel was seen; '
+            f'the OOD ids are {list(counted.ood_ids)}. Of the ids that mark OOD pixels, such as 1, '
+            f'write {ood_ids_line([1])}'
+        )
+    if not metrics and any('mIoU' in row for row in rows):
+        raise ValueError('nothing can be measured: no labelled in-distribution pixel was seen')
     without_id = sum(not row['num_id'] and row['num_ood'] > 0 for row in candidates)
     metrics |= {
         'num_images': float(len(rows)),
@@ -63,23 +73,18 @@ def summarize(
 def summarize_segmentation(
     rows: Sequence[Row], counts: PooledCounts, settings: Settings, not_in_miou: Sequence[int]
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Compute mIoU, accuracy, calibration errors, NLL, Brier score and AURC.
+    """Compute mIoU, accuracy, calibration errors, NLL, Brier score and AURC of counted pixels.
 
     Means over images leave out the images in which a number is undefined. Pooled NLL and Brier
     score weigh the images by their in-distribution pixels.
 
     Returns:
-        The numbers, and the bounds of the AURC as a pair by the same name.
-
-    Raises:
-        ValueError: If no image holds an in-distribution pixel that counts.
+        The numbers that are defined, and the bounds of the AURC as a pair by the same name.
     """
-    if not counts.confusion.any():
-        raise ValueError('mIoU and ECE are undefined: no labelled in-distribution pixel was seen')
-    result = {
-        'mIoU': 100 * mean_iou(counts.confusion, not_in_miou),
-        'aAcc': 100 * float(np.trace(counts.confusion) / counts.confusion.sum()),
-    }
+    result = {'aAcc': 100 * float(np.trace(counts.confusion) / counts.confusion.sum())}
+    seen = counts.confusion.sum(axis=0) + counts.confusion.sum(axis=1)
+    if np.delete(seen, not_in_miou).any():
+        result = {'mIoU': 100 * mean_iou(counts.confusion, not_in_miou), **result}
     names = settings.ece_names()
     for name in (*names.values(), 'MCE', 'NLL', 'Brier'):
         values = [row[name] for row in rows if row.get(name) is not None]
@@ -109,10 +114,8 @@ def summarize_detection(
     """Compute AUPR, AUROC and FPR95 of each score as image means and over all pixels, in percent.
 
     Returns:
-        The numbers, and the bounds of the pooled ones as pairs by the same names.
-
-    Raises:
-        ValueError: If no image holds both OOD and in-distribution pixels.
+        The numbers that are defined (image means need an image with pixels of both kinds), and the
+        bounds of the pooled ones as pairs by the same names.
     """
     result: dict[str, float] = {}
     bounds: dict[str, Any] = {}
@@ -120,14 +123,12 @@ def summarize_detection(
         prefix = key_prefix(score, settings.scores)
         for name in DETECTION:
             values = [row[prefix + name] for row in rows if row.get(prefix + name) is not None]
-            if not values:
-                raise ValueError(
-                    'the image means of OOD detection are undefined: OOD pixels were seen, but no '
-                    'image holds both OOD and in-distribution pixels'
-                )
-            result[prefix + name] = float(np.mean(values))
-        if settings.pooled:
-            found = counts.histograms[score].compute(rule=settings.fpr_rule)
+            if values:
+                result[prefix + name] = float(np.mean(values))
+        if not settings.pooled:
+            continue
+        found = counts.histograms[score].compute(rule=settings.fpr_rule)
+        if found['num_negatives']:
             for name in DETECTION:
                 key = f'pooled/{prefix}{name}'
                 result[key] = 100 * found[name]

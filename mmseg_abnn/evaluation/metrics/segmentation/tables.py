@@ -6,6 +6,7 @@ from typing import Any
 from prettytable import PrettyTable
 
 from ..common.results import DETECTION, Row, key_prefix, percent
+from .settings import Counted
 
 _SEGMENTATION = ('mIoU', 'aAcc', 'ECE', 'ECE_id', 'ECE_all', 'MCE', 'AURC', 'NLL', 'Brier')
 
@@ -21,10 +22,10 @@ def summary_table(
         bounds: Bounds of pooled numbers, shown where they differ in the digits that are shown.
 
     Returns:
-        The table, or two: the first is left out if there are no numbers of OOD detection.
+        The table, or two: one is left out if it has no numbers.
     """
     blocks = []
-    if DETECTION[0] in metrics:
+    if any(prefix + DETECTION[0] in metrics for prefix in ('', 'pooled/')):
         table = PrettyTable(['score', *DETECTION, *(f'pooled {name}' for name in DETECTION)])
         for score in scores:
             prefix = key_prefix(score, scores)
@@ -43,7 +44,9 @@ def summary_table(
             limits = (bounds or {}).get(f'pooled/{name}')
             cells = [percent(image, digits=digits), percent(pooled, limits, digits)]
             table.add_row([name, *cells])
-    return '\n'.join([*blocks, table.get_string()])
+    if table.rows:
+        blocks.append(table.get_string())
+    return '\n'.join(blocks)
 
 
 def class_table(rows: Sequence[Row]) -> str:
@@ -56,3 +59,31 @@ def class_table(rows: Sequence[Row]) -> str:
     for row in rows:
         table.add_row([row['class'], percent(row['IoU']), percent(row['ECE'])])
     return table.get_string()
+
+
+def undefined_numbers(metrics: Mapping[str, float], counted: Counted) -> list[str]:
+    """Say which numbers are left out because they are undefined, and why.
+
+    Args:
+        metrics: Numbers of ``UncertaintyMetric``.
+        counted: Which images and pixels counted.
+    """
+    found = []
+    if counted.num_classes is None:
+        found.append('the labels tell no classes apart: mIoU and calibration are undefined')
+    elif 'aAcc' not in metrics:
+        found.append('no in-distribution pixel counts: mIoU and calibration are undefined')
+    names = 'AUPR, AUROC and FPR95 are undefined'
+    if 'AUROC' in metrics:
+        return found
+    if metrics['num_images_without_id']:
+        reason = 'no image holds both OOD and in-distribution pixels: '
+        found.append(f'{reason}{names} as means over images')
+        if 'pooled/AUROC' not in metrics:
+            found.append(
+                f'{names} over all pixels too: they need `pooled` and images of both kinds, which '
+                '`ood_split` may have left out'
+            )
+    else:
+        found.append(f'no OOD pixel was seen: {names}')
+    return found

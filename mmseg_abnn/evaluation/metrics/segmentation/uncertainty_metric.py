@@ -12,6 +12,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmseg.registry import METRICS
 
+from ....datasets.batch_sizes import check_equal_sizes
+from ....datasets.ood_ids import check_ood_ids
 from ...functional.scores import score_range
 from ...pooled.score_grid import FINEST
 from ...saved_predictions import CHALLENGE_SCORE, PredictionWriter
@@ -24,7 +26,7 @@ from .report import write_plots, write_report
 from .samples import read_labels, read_prediction, read_score
 from .settings import ECE_SCOPES, Counted, Settings
 from .summary import summarize, summarize_classes
-from .tables import class_table, summary_table
+from .tables import class_table, summary_table, undefined_numbers
 from .unlabelled import NO_LABELS, has_labels, labelled
 
 
@@ -40,8 +42,10 @@ class _Share:
 class UncertaintyMetric(BaseMetric):
     """Segmentation quality, calibration and pixel-wise OOD detection of one predictive model.
 
-    The classes and the id of OOD pixels come from the dataset's ``metainfo`` (``classes`` and
-    ``ood_id``; without ``ood_id`` no pixel is OOD). The predictive distribution is what the model
+    The classes and the ids of OOD pixels come from the dataset's ``metainfo`` (``classes``, and
+    ``ood_id``, one or several) and from ``ood_ids``; without an id no pixel is OOD. A single class
+    says that labels tell only in-distribution from OOD pixels: OOD detection is measured then, and
+    nothing else. The predictive distribution is what the model
     puts into a data sample as ``probabilities``, as ``MCEncoderDecoder`` does, else softmax of its
     ``seg_logits``; a score that it puts into ``uncertainty`` is not computed again. All numbers are
     in percent, unrounded, except NLL (nats) and the Brier score (0 to 2):
@@ -61,8 +65,9 @@ class UncertaintyMetric(BaseMetric):
       ``num_images_without_id`` (no OOD pixel, and nothing else): both kinds are left out of the
       image means of OOD detection, and are part of the pooled curves.
 
-    What is undefined is left out: AUPR, AUROC and FPR95 if there is no OOD pixel at all. Of images
-    without labels nothing is measured but ``num_images``; predictions and maps are written.
+    What is undefined is left out: AUPR, AUROC and FPR95 if there is no OOD pixel at all, their
+    image means if no image holds pixels of both kinds. Of images without labels nothing is measured
+    but ``num_images``; predictions and maps are written.
 
     An image costs one row of numbers, and all pixels together the counts of a
     :class:`~mmseg_abnn.evaluation.functional.ScoreHistogram` per score, so memory does not grow
@@ -76,7 +81,9 @@ class UncertaintyMetric(BaseMetric):
             sample: ``'max_logit'`` and ``'energy'``. From the model, as maps in the data sample's
             ``uncertainty``: any name; ``MCEncoderDecoder`` gives all of these and
             ``'expected_entropy'``, ``'mutual_information'`` and ``'variation_ratio'``.
-        id_split: mIoU and calibration are measured on the images of this split; None: on all.
+        id_split: mIoU and calibration are measured on the images of this split; None: on all. The
+            split of an image is the ``split`` of its data sample; if that says nothing, an image is
+            of the split if it lies in a folder of this name.
         ood_split: OOD detection is measured on the images of this split; None: on all images.
         ece_bins: Number of bins of the calibration errors.
         ece_scope: ``'id'``: calibration on in-distribution pixels; ``'all'``: on OOD pixels too,
@@ -84,6 +91,7 @@ class UncertaintyMetric(BaseMetric):
         fpr_rule: ``'first'`` or ``'nearest'``, see
             :func:`~mmseg_abnn.evaluation.functional.fpr_at_recall`.
         ignore_index: Label of pixels that count nowhere.
+        ood_ids: Labels of OOD pixels after loading, beside those of the dataset's ``metainfo``.
         pooled: Whether to compute the pooled curves of OOD detection.
         histogram_bits: Resolution of the pooled curves, see ``ScoreHistogram``: one less halves
             their memory and doubles the distance of the bounds.
@@ -119,6 +127,7 @@ class UncertaintyMetric(BaseMetric):
         ece_scope: str = 'id',
         fpr_rule: str = 'first',
         ignore_index: int = 255,
+        ood_ids: int | Sequence[int] | None = None,
         pooled: bool = True,
         histogram_bits: int = FINEST,
         output_dir: str | None = None,
@@ -158,6 +167,7 @@ class UncertaintyMetric(BaseMetric):
         self.id_split = id_split
         self.ood_split = ood_split
         self.ignore_index = ignore_index
+        self.ood_ids = check_ood_ids('ood_ids', ood_ids)
         self.histogram_bits = histogram_bits
         self.output_dir = output_dir
         self.output_format = output_format
@@ -174,7 +184,7 @@ class UncertaintyMetric(BaseMetric):
         """Measure each image of a batch.
 
         Args:
-            data_batch: Not used.
+            data_batch: What the dataloader gave, with the images in ``inputs``; or None.
             data_samples: Per image a dict with ``seg_logits`` (K, H, W), ``pred_sem_seg`` and
                 ``gt_sem_seg`` (H, W) or (1, H, W), each as ``{'data': tensor}``, and ``img_path``;
                 optionally ``probabilities`` (K, H, W), as ``{'data': tensor}``, ``split``, and
@@ -185,9 +195,10 @@ class UncertaintyMetric(BaseMetric):
 
         Raises:
             ValueError: If a data sample lacks what is needed, holds a label that is none of the
-                classes, the OOD id and ``ignore_index``, or a score that is not finite. The
-                message names the image.
+                classes, the OOD ids and ``ignore_index``, or a score that is not finite (the
+                message names the image); or if the images of the batch differ in size.
         """
+        check_equal_sizes(data_batch)
         for sample in data_samples:
             try:
                 row, evidence = self._measure(sample)
@@ -234,9 +245,8 @@ class UncertaintyMetric(BaseMetric):
             results: The shares of all processes, in their order.
 
         Raises:
-            ValueError: If ``id_split`` or ``ood_split`` was never seen, no labelled pixel was
-                seen, ``ood_split`` holds no OOD pixel, or no image holds both OOD and
-                in-distribution pixels.
+            ValueError: If ``id_split`` or ``ood_split`` was never seen, ``ood_split`` holds no OOD
+                pixel, or nothing can be measured.
         """
         length = max(len(share.rows) for share in results)
         rows = [share.rows[i] for i in range(length) for share in results if i < len(share.rows)]
@@ -247,7 +257,9 @@ class UncertaintyMetric(BaseMetric):
             counts += share.counts
         counted = self._counted()
         metrics, bounds = summarize(rows, counts, self.settings, counted)
-        classes = summarize_classes(counted.classes, counts, self.settings)
+        classes: list[Row] = []
+        if counted.num_classes is not None:
+            classes = summarize_classes(counted.classes, counts, self.settings)
         self._log(metrics, bounds, classes)
         if self.report_dir is not None:
             folder = Path(self.report_dir)
@@ -268,9 +280,7 @@ class UncertaintyMetric(BaseMetric):
             return {'img_path': img_path, 'split': sample.get('split')}, None
         split = counted.split_of(sample)
         needed = counted.for_detection(split) or self.output_dir is not None
-        prediction = read_prediction(
-            sample, len(counted.classes), settings.scores if needed else ()
-        )
+        prediction = read_prediction(sample, counted.num_classes, settings.scores if needed else ())
         row, evidence = measure_image(prediction, split, settings, counted)
         if self.output_dir is not None:
             self._save(img_path, prediction.classes, prediction.maps)
@@ -283,7 +293,7 @@ class UncertaintyMetric(BaseMetric):
             self._writer = PredictionWriter(
                 str(self.output_dir), self.output_format, self.output_names
             )
-        number = len(self._counted().classes)
+        number = self._counted().num_classes
         limits = {name: score_range(name, number) for name in maps}
         known = {name: limit for name, limit in limits.items() if limit is not None}
         self._writer.write(img_path, classes, maps, known)
@@ -316,15 +326,16 @@ class UncertaintyMetric(BaseMetric):
 
     def _counted(self) -> Counted:
         return Counted.of_dataset(
-            self.dataset_meta, self.ignore_index, self.id_split, self.ood_split
+            self.dataset_meta, self.ignore_index, self.id_split, self.ood_split, self.ood_ids
         )
 
     def _log(
         self, metrics: dict[str, float], bounds: dict[str, Any], classes: Sequence[Row]
     ) -> None:
         logger = MMLogger.get_current_instance()
-        print_log('per class results:\n' + class_table(classes), logger)
+        if 'aAcc' in metrics:
+            print_log('per class results:\n' + class_table(classes), logger)
         table = summary_table(metrics, self.settings.scores, bounds)
         print_log('uncertainty, in percent:\n' + table, logger)
-        if 'AUROC' not in metrics:
-            print_log('no OOD pixel was seen: AUPR, AUROC and FPR95 are undefined', logger)
+        for text in undefined_numbers(metrics, self._counted()):
+            print_log(text, logger)
