@@ -3,6 +3,8 @@
 from .abnn_section import expand_abnn_section
 from .abnn_settings import ABNNSettings
 from .command_line import add_common_arguments, check_segmentor, is_classifier, load_config
+from .export import Exported, export_network, export_segmentor
+from .mean_prediction import BatchPrediction, predict_mean
 from .member_training import train_members
 from .runner import build_runner, build_test_runner, enable_amp, enable_tta, load_runner
 from .test import METRICS_FILE, show_pictures, test, write_metrics
@@ -11,6 +13,8 @@ from .train import train
 __all__ = [
     'METRICS_FILE',
     'ABNNSettings',
+    'BatchPrediction',
+    'Exported',
     'add_common_arguments',
     'build_runner',
     'build_test_runner',
@@ -18,9 +22,12 @@ __all__ = [
     'enable_amp',
     'enable_tta',
     'expand_abnn_section',
+    'export_network',
+    'export_segmentor',
     'is_classifier',
     'load_config',
     'load_runner',
+    'predict_mean',
     'show_pictures',
     'test',
     'train',

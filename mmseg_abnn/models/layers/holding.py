@@ -8,11 +8,12 @@ pass has its own fresh eps, as training needs it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ..wrappers import unwrapped
 from .bnl import BayesianNorm, bayesian_layers
-from .draws import Draw, DrawMemory, HeldNoise, held_noise
+from .draws import ChannelNoise, Draw, DrawMemory, HeldNoise, draw_noise, held_noise
 
 
 @contextmanager
@@ -87,3 +88,43 @@ def hold_alpha(model: nn.Module, alpha: float | Mapping[str, float]) -> Iterator
 def noise_off(model: nn.Module) -> AbstractContextManager[None]:
     """Let ``model`` compute without noise, as with alpha = 0; undo it on every way out."""
     return hold_alpha(model, 0.0)
+
+
+@contextmanager
+def hold_numbers(model: nn.Module, numbers: Tensor) -> Iterator[None]:
+    """Hold noise that is given, not drawn; release it on every way out.
+
+    Args:
+        model: A network whose Bayesian layers all have noise per channel.
+        numbers: Standard normal numbers of all Bayesian layers one after the other, in the order
+            of :func:`bayesian_layers`: one for each entry of their gains.
+
+    Raises:
+        RuntimeError: If ``model`` has no Bayesian layer, or holds a draw already.
+    """
+    sizes = [layer.weight.numel() for layer in bayesian_layers(unwrapped(model)).values()]
+    parts = iter(numbers[None].split(sizes, dim=1))
+    with _held(model, lambda name, layer: ChannelNoise(name, next(parts))):
+        yield
+
+
+def numbers_of(model: nn.Module, draw: Draw) -> Tensor:
+    """Return the noise of a draw as :func:`hold_numbers` takes it, on the CPU."""
+    layers = bayesian_layers(unwrapped(model))
+    drawn = [draw_noise([draw], name, (la.weight.numel(),))[0] for name, la in layers.items()]
+    return torch.cat(drawn)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Let ``model`` be in evaluation mode, and each module in its own again on every way out."""
+    modes = {module: module.training for module in model.modules()}
+    asked = {layer: layer.asked_mode for layer in bayesian_layers(model).values()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for layer, mode in asked.items():
+            layer.asked_mode = mode
