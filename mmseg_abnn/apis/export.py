@@ -1,4 +1,4 @@
-"""Writing an ABNN as a file that needs nothing of this package: ONNX, or a ``torch.export`` program.
+"""Writing an ABNN as a file that works without this package: ONNX, or a ``torch.export`` program.
 
 The mean over all members and draws is part of the graph, or the noise is one of its inputs.
 """
@@ -90,7 +90,7 @@ def export_segmentor(
     mode = network.test_cfg.mode
     if mode != 'whole':
         raise ValueError(
-            f"test_cfg.mode={mode!r} cannot be exported: the number of windows depends on the "
+            f'test_cfg.mode={mode!r} cannot be exported: the number of windows depends on the '
             "image's size; set mode='whole', and cut the images in windows yourself if they are "
             'too large'
         )

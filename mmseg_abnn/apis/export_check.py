@@ -2,6 +2,7 @@
 
 import torch
 
+from ..models.layers import evaluating
 from .export import Exported
 
 
@@ -25,11 +26,9 @@ def onnx_differences(exported: Exported, seed: int = 0) -> dict[str, float]:
     example = inputs['image']
     noise = torch.rand(example.shape, generator=torch.Generator().manual_seed(seed))
     inputs['image'] = noise.to(example) * example.abs().max()
-    with torch.no_grad():
+    with evaluating(exported.graph), torch.no_grad():
         expected = exported.graph(**inputs)
-    session = onnxruntime.InferenceSession(
-        exported.files[0], providers=['CPUExecutionProvider']
-    )
+    session = onnxruntime.InferenceSession(exported.files[0], providers=['CPUExecutionProvider'])
     found = session.run(None, {name: tensor.cpu().numpy() for name, tensor in inputs.items()})
     differences = {}
     for output, values in zip(session.get_outputs(), found, strict=True):

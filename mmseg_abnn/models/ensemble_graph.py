@@ -103,9 +103,7 @@ class FunctionGraph(_EnsembleGraph):
         for name, key in self._keys.items():
             # of each member, and last of the network itself
             values = [bank.tensors().get(name, own[name]) for bank in banks]
-            self.register_buffer(
-                key, torch.stack([*values, own[name]]).detach(), persistent=False
-            )
+            self.register_buffer(key, torch.stack([*values, own[name]]).detach(), persistent=False)
 
     def forward(
         self, image: Tensor, noise: Tensor, member: Tensor | None = None

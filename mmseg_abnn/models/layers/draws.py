@@ -70,7 +70,7 @@ def draw_noise(draws: Sequence[Draw], layer: str, shape: tuple[int, ...]) -> Ten
             f'the noise of the layer {layer!r} does not exist yet, and drawn inside a traced or '
             'exported network it would be another in every call: hold the draw around '
             '`torch.jit.trace` or `torch.export`, and where the noise depends on the size of the '
-            'input (noise_shape=\'element\', dropout) let the network compute such an input before, '
+            "input (noise_shape='element', dropout) let the network compute such an input before, "
             'while the draw is held'
         )
     return torch.stack([torch.randn(shape, generator=draw.generator(layer)) for draw in draws])

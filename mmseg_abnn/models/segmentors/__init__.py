@@ -4,4 +4,10 @@ from .mc_encoder_decoder import MCCascadeEncoderDecoder, MCEncoderDecoder, Monte
 from .mc_seg_tta_model import MCSegTTAModel
 from .segmentor_logits import SegmentorLogits
 
-__all__ = ['MCCascadeEncoderDecoder', 'MCEncoderDecoder', 'MCSegTTAModel', 'MonteCarloSegmentor', 'SegmentorLogits']
+__all__ = [
+    'MCCascadeEncoderDecoder',
+    'MCEncoderDecoder',
+    'MCSegTTAModel',
+    'MonteCarloSegmentor',
+    'SegmentorLogits',
+]

@@ -32,9 +32,7 @@ class SegmentorLogits(nn.Module):
         if getattr(preprocessor, '_enable_normalize', False):
             image = (image - preprocessor.mean) / preprocessor.std
         size = image.shape[2:]
-        return network.encode_decode(
-            image, [dict(ori_shape=size, img_shape=size, pad_shape=size)]
-        )
+        return network.encode_decode(image, [dict(ori_shape=size, img_shape=size, pad_shape=size)])
 
     @property
     def channels(self) -> int:
