@@ -27,6 +27,13 @@ class _ThenActivation(BayesianNorm):
     drop: nn.Module
     act: nn.Module
 
+    def train(self, mode: bool = True) -> '_ThenActivation':
+        """Set the training mode; under ``norm_eval`` the dropout's changes all the same."""
+        super().train(mode)
+        for child in self.children():
+            child.train(mode)
+        return self
+
     def forward(self, input: Tensor) -> Tensor:
         """Normalize, scale the gain by 1 + eps, drop and activate."""
         return self.act(self.drop(super().forward(input)))
