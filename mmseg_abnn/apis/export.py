@@ -168,7 +168,7 @@ def _export(
     if noise not in NOISE:
         raise ValueError(f'`noise` must be one of {NOISE}, got {noise!r}')
     constant = noise == 'constant'
-    graph = (EnsembleGraph if constant else FunctionGraph)(logits, settings, banks).eval()
+    graph = (EnsembleGraph if constant else FunctionGraph)(logits, settings, banks)
     inputs = {'image': example}
     functions = None
     if isinstance(graph, FunctionGraph):
@@ -180,7 +180,6 @@ def _export(
     axes = [0] if fixed_size else [0, *(a for a in range(2, example.dim()) if example.shape[a] > 1)]
     shapes = (dict.fromkeys(axes, dynamic), *[None] * (len(inputs) - 1))
     with evaluating(graph), torch.no_grad():
-        outputs = list(graph(**inputs))
         try:
             program = torch.export.export(graph, tuple(inputs.values()), dynamic_shapes=shapes)
         except RuntimeError as error:
@@ -200,7 +199,7 @@ def _export(
         }
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         write = _write_onnx if path.endswith('.onnx') else _write_program
-        write(program, path, list(inputs), outputs, json.dumps(facts))
+        write(program, path, list(inputs), list(graph.outputs), json.dumps(facts))
     files = [path]
     if functions is not None:
         files.append(f'{os.path.splitext(path)[0]}_functions.npz')

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..evaluation.functional.scores import OF_LOGITS
 from .ensemble_functions import EnsembleFunction, ensemble_functions, noise_of
 from .layers import DrawMemory, bayesian_layers, hold_numbers, noise_off, numbers_of
 from .member_bank import MemberBank
 from .prediction_settings import PredictionSettings
-from .running_prediction import RunningPrediction
+from .running_prediction import SCORES, RunningPrediction
+
+# scores of an ensemble that are means over its functions
+_MEANS = ('expected_entropy', *OF_LOGITS)
 
 
 class _EnsembleGraph(nn.Module):
@@ -25,6 +29,9 @@ class _EnsembleGraph(nn.Module):
         ValueError: If a graph cannot predict so.
         RuntimeError: If the network holds no Bayesian layer, and noise is what is drawn.
     """
+
+    outputs: tuple[str, ...]
+    """Names of what the forward pass returns, in this order."""
 
     def __init__(
         self, logits: nn.Module, settings: PredictionSettings, banks: Sequence[MemberBank]
@@ -42,7 +49,7 @@ class _EnsembleGraph(nn.Module):
         return self.logits.network
 
     def _computed(self, x: Tensor, tensors: dict[str, Tensor] | None = None) -> Tensor:
-        """Return the logits, divided by the temperature, with the classes on axis 0."""
+        """Return the logits with the classes on axis 0."""
         named = {f'network.{name}': tensor for name, tensor in (tensors or {}).items()}
         logits = torch.func.functional_call(self.logits, named, (x,))
         return logits.movedim(1, 0)
@@ -50,6 +57,8 @@ class _EnsembleGraph(nn.Module):
 
 class EnsembleGraph(_EnsembleGraph):
     """All functions of an ensemble, one after the other, with their noise as constants."""
+
+    outputs = ('probabilities', 'labels', *SCORES)
 
     def __init__(
         self, logits: nn.Module, settings: PredictionSettings, banks: Sequence[MemberBank]
@@ -83,12 +92,14 @@ class EnsembleGraph(_EnsembleGraph):
         return {
             'probabilities': mean.probabilities.movedim(0, 1),
             'labels': labelled.argmax(dim=0),
-            **mean.uncertainty,
+            **{name: mean.uncertainty[name] for name in SCORES},
         }
 
 
 class FunctionGraph(_EnsembleGraph):
     """One function of an ensemble, with its noise and its member as inputs."""
+
+    outputs = ('probabilities', *_MEANS)
 
     def __init__(
         self, logits: nn.Module, settings: PredictionSettings, banks: Sequence[MemberBank]
@@ -129,10 +140,9 @@ class FunctionGraph(_EnsembleGraph):
         with hold_numbers(self.network, noise):
             running.add(self._computed(image, tensors) / self.settings.temperature)
         mean = running.mean()
-        names = ('expected_entropy', 'max_logit', 'energy')
         return {
             'probabilities': mean.probabilities.movedim(0, 1),
-            **{name: mean.uncertainty[name] for name in names},
+            **{name: mean.uncertainty[name] for name in _MEANS},
         }
 
     def functions(self) -> dict[str, Tensor]:

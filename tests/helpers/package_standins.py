@@ -55,9 +55,7 @@ class LayerNormAct(_Act, nn.LayerNorm):
         self._add(drop, act)
 
     def forward(self, x):
-        return self._end(
-            F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
-        )
+        return self._end(F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps))
 
 
 class LayerNormAct2d(LayerNormAct):

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from torch import nn
 
 import mmseg_abnn
@@ -80,7 +80,9 @@ def test_the_network_is_left_as_it_was():
     state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     modes = [(m.training, getattr(m, 'asked_mode', None)) for m in net.modules()]
     found = predict_mean(net, x.requires_grad_(), draws=2, members=bare_members(net))
-    assert torch.equal(predict_mean(net, x, 2, bare_members(net)).labels, found.labels)  # no dropout
+    assert torch.equal(
+        predict_mean(net, x, 2, bare_members(net)).labels, found.labels
+    )  # no dropout
     assert not found.probabilities.requires_grad
     assert [(m.training, getattr(m, 'asked_mode', None)) for m in net.modules()] == modes
     assert all(torch.equal(tensor, state[name]) for name, tensor in net.state_dict().items())
@@ -186,19 +188,15 @@ def test_a_network_that_was_not_converted():
 
 
 def test_one_channel_as_the_message_says():
-    two = Wrapped(lambda y: torch.cat([torch.zeros_like(y[:, :1]), y[:, :1]], 1))
-    found = predict_mean(two, images(), draws=2).probabilities[:, 1]
-    logits = naive_logits(two.net, images(), None, 2)
-    # layers are named relative to the network that is given, and so are their draws
-    assert found.shape == (3, 6, 5)
-    remedy = predict_mean(
-        Wrapped(lambda y: y[:, :1]),
-        images(),
-        draws=2,
-        logits=lambda y: torch.cat([torch.zeros_like(y), y], dim=1),
-    )
-    torch.testing.assert_close(remedy.probabilities[:, 1], found)
-    assert logits.shape[0] == 2
+    net, x = bare_network(), images()
+
+    def both(y):  # the first channel alone, a sigmoid's
+        y = y[:, :1]
+        return torch.cat([torch.zeros_like(y), y], dim=1)
+
+    found = predict_mean(net, x, draws=3, logits=both).probabilities[:, 1]
+    expected = expit(naive_logits(net, x, None, 3)[:, :, 0]).mean(0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_the_public_names():
