@@ -19,7 +19,7 @@ from .. import __version__
 from ..models.ensemble_graph import EnsembleGraph, FunctionGraph
 from ..models.layers import evaluating, noise_off
 from ..models.member_bank import MemberBank
-from ..models.network_logits import Logits, NetworkLogits, check_no_probabilities
+from ..models.network_logits import BareLogits, Logits, NetworkLogits, check_no_probabilities
 from ..models.prediction_settings import PredictionSettings
 from ..models.segmentors import MonteCarloSegmentor, SegmentorLogits
 from ..models.wrappers import unwrapped
@@ -147,7 +147,7 @@ def export_network(
     network = unwrapped(model)
     settings = draw_settings(draws, seed)
     banks = read_members(network, members)
-    form = NetworkLogits(network, logits)
+    form = BareLogits(network, logits)
     with evaluating(network), noise_off(network), torch.no_grad():
         check_no_probabilities(form(x), type(network).__name__)
     example = torch.cat([x, x]) if x.shape[0] == 1 else x
@@ -155,7 +155,7 @@ def export_network(
 
 
 def _export(
-    logits: nn.Module,
+    logits: NetworkLogits,
     settings: PredictionSettings,
     banks: Sequence[MemberBank],
     example: Tensor,
@@ -203,7 +203,8 @@ def _export(
     files = [path]
     if functions is not None:
         files.append(f'{os.path.splitext(path)[0]}_functions.npz')
-        np.savez(files[1], **{name: tensor.numpy() for name, tensor in functions.items()})
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in functions.items()}
+        np.savez(files[1], **arrays)
     return Exported(files, graph, inputs)
 
 
@@ -224,7 +225,7 @@ def _write_onnx(program: Any, path: str, inputs: list[str], outputs: list[str], 
     )
     if written is None:
         raise RuntimeError('torch.onnx.export returned no graph')
-    image = written.model.graph.inputs[0].shape
+    image = written.model.graph.inputs[0].shape or ()
     names = ('batch', '', 'height', 'width') if len(image) == 4 else ('batch',)
     written.rename_axes(
         {

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..models.ensemble_functions import ensemble_functions, noise_of
 from ..models.layers import evaluating, noise_facts
 from ..models.member_bank import MemberBank, applied, check_member
-from ..models.network_logits import Logits, NetworkLogits, check_no_probabilities
+from ..models.network_logits import BareLogits, Logits, check_no_probabilities
 from ..models.prediction_settings import PredictionSettings
 from ..models.running_prediction import RunningPrediction
 from ..models.wrappers import unwrapped
@@ -79,7 +79,7 @@ def predict_mean(
     settings = draw_settings(draws, seed)
     network = unwrapped(model)
     banks = read_members(network, members)
-    forward = NetworkLogits(model, logits)
+    forward = BareLogits(model, logits)
     running = RunningPrediction()
     with evaluating(network):
         for number, function in enumerate(ensemble_functions(settings, banks)):

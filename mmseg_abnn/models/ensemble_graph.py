@@ -1,14 +1,16 @@
 """An ensemble as a module whose forward pass is one graph, for ``torch.export`` and ONNX."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ..evaluation.functional.scores import OF_LOGITS
 from .ensemble_functions import EnsembleFunction, ensemble_functions, noise_of
-from .layers import DrawMemory, bayesian_layers, hold_numbers, noise_off, numbers_of
+from .layers import Draw, DrawMemory, bayesian_layers, hold_numbers, noise_off, numbers_of
 from .member_bank import MemberBank
+from .network_logits import NetworkLogits
 from .prediction_settings import PredictionSettings
 from .running_prediction import SCORES, RunningPrediction
 
@@ -20,8 +22,7 @@ class _EnsembleGraph(nn.Module):
     """What both forms share.
 
     Args:
-        logits: Returns the logits (N, C, ...) of a batch; the network that members and draws are
-            those of is its attribute ``network``.
+        logits: The network, in the form that returns its logits.
         settings: How the ensemble predicts.
         banks: Its members; without any, the network itself is the only one.
 
@@ -34,7 +35,7 @@ class _EnsembleGraph(nn.Module):
     """Names of what the forward pass returns, in this order."""
 
     def __init__(
-        self, logits: nn.Module, settings: PredictionSettings, banks: Sequence[MemberBank]
+        self, logits: NetworkLogits, settings: PredictionSettings, banks: Sequence[MemberBank]
     ) -> None:
         super().__init__()
         check_exportable(logits.network, settings)
@@ -61,7 +62,7 @@ class EnsembleGraph(_EnsembleGraph):
     outputs = ('probabilities', 'labels', *SCORES)
 
     def __init__(
-        self, logits: nn.Module, settings: PredictionSettings, banks: Sequence[MemberBank]
+        self, logits: NetworkLogits, settings: PredictionSettings, banks: Sequence[MemberBank]
     ) -> None:
         super().__init__(logits, settings, banks)
         self._memory = DrawMemory()
@@ -82,7 +83,8 @@ class EnsembleGraph(_EnsembleGraph):
         running = RunningPrediction()
         for function in self._functions:
             with noise_of(self.network, self.settings, function, self._memory):
-                logits = self._computed(image, function.bank and function.bank.tensors())
+                bank = function.bank
+                logits = self._computed(image, None if bank is None else bank.tensors())
             running.add(logits / self.settings.temperature, function.weight)
         mean = running.mean()
         labelled = mean.log_mean
@@ -102,7 +104,7 @@ class FunctionGraph(_EnsembleGraph):
     outputs = ('probabilities', *_MEANS)
 
     def __init__(
-        self, logits: nn.Module, settings: PredictionSettings, banks: Sequence[MemberBank]
+        self, logits: NetworkLogits, settings: PredictionSettings, banks: Sequence[MemberBank]
     ) -> None:
         super().__init__(logits, settings, banks)
         if settings.draws != 'noise':
@@ -110,7 +112,8 @@ class FunctionGraph(_EnsembleGraph):
                 f"noise as an input needs draws='noise', got {settings.draws!r}: there is no noise"
             )
         own = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
-        self._keys = {name: f'values_{i}' for i, name in enumerate(sorted(_names(banks)))}
+        names = {name for bank in banks for name in bank.tensors()}
+        self._keys = {name: f'values_{i}' for i, name in enumerate(sorted(names))}
         for name, key in self._keys.items():
             # of each member, and last of the network itself
             values = [bank.tensors().get(name, own[name]) for bank in banks]
@@ -155,24 +158,19 @@ class FunctionGraph(_EnsembleGraph):
         functions = list(self._functions)
         if self.settings.labels_from == 'base':
             functions.append(EnsembleFunction(0.0, None, None))
-        size = sum(layer.weight.numel() for layer in bayesian_layers(self.network).values())
+        layers = bayesian_layers(self.network).values()
+        silent = torch.zeros(sum(layer.weight.numel() for layer in layers))
         members = list(self.banks)
+        rows = [
+            silent if f.draw is None else numbers_of(self.network, cast(Draw, f.draw))
+            for f in functions
+        ]
+        numbers = [len(members) if f.bank is None else members.index(f.bank) for f in functions]
         return {
-            'noise': torch.stack(
-                [
-                    torch.zeros(size) if f.draw is None else numbers_of(self.network, f.draw)
-                    for f in functions
-                ]
-            ),
-            'member': torch.tensor(
-                [len(members) if f.bank is None else members.index(f.bank) for f in functions]
-            ),
+            'noise': torch.stack(rows),
+            'member': torch.tensor(numbers),
             'weight': torch.tensor([f.weight for f in functions]),
         }
-
-
-def _names(banks: Sequence[MemberBank]) -> set[str]:
-    return {name for bank in banks for name in bank.tensors()}
 
 
 def check_exportable(network: nn.Module, settings: PredictionSettings) -> None:

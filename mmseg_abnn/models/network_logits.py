@@ -11,7 +11,21 @@ Logits = Callable[[Any], Tensor]
 
 
 class NetworkLogits(nn.Module):
-    """A network that returns its logits and nothing else.
+    """Base of the forms in which a network returns its logits (N, C, ...) and nothing else.
+
+    Args:
+        network: The network itself: members and draws go by the names in it.
+    """
+
+    network: nn.Module
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+
+class BareLogits(NetworkLogits):
+    """A network of plain PyTorch.
 
     Args:
         network: Returns logits (N, C, ...), or a mapping with such logits under ``'out'``, as
@@ -20,8 +34,7 @@ class NetworkLogits(nn.Module):
     """
 
     def __init__(self, network: nn.Module, logits: Logits | None = None) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self._logits = logits
 
     def forward(self, x: Any) -> Tensor:

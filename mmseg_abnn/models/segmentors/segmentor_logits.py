@@ -2,10 +2,12 @@
 
 from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import Tensor
+
+from ..network_logits import NetworkLogits
 
 
-class SegmentorLogits(nn.Module):
+class SegmentorLogits(NetworkLogits):
     """A segmentor that takes pixel values and returns logits of the image's size.
 
     It does what a test does to a batch of images of one size in ``mode='whole'``, but for padding.
@@ -13,10 +15,6 @@ class SegmentorLogits(nn.Module):
     Args:
         network: The segmentor.
     """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits of shape (N, C, H, W).
