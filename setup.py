@@ -133,8 +133,13 @@ if __name__ == '__main__':
                 'ruff',
                 'mypy',
                 'import-linter',
+                'onnx>=1.18',
+                'onnxscript>=0.5',
+                'onnxruntime>=1.22',
                 'setuptools>=77',
             ],
+            # the last one runs what is exported, which a tool then compares
+            'export': ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22'],
             'benchmark': ['torchmetrics', 'scikit-learn'],
         },
     )

@@ -18,6 +18,7 @@ enable_mmseg_config_inheritance()
 enable_own_config_inheritance()
 
 from . import datasets, engine, evaluation, models  # noqa: E402
+from .apis import predict_mean  # noqa: E402
 from .conversion import (  # noqa: E402
     ConversionReport,
     convert_to_abnn,
@@ -67,6 +68,7 @@ __all__ = [
     'losses',
     'models',
     'noise_off',
+    'predict_mean',
     'revert_abnn',
     'segmentors',
 ]

@@ -220,10 +220,9 @@ def sync_batch_norm() -> type:
     return SyncBatchNorm
 
 
-def layer_norm_2d() -> type | None:
-    """MMPretrain's ``LayerNorm2d``, None as long as MMPretrain's models are not imported."""
-    module = sys.modules.get('mmpretrain.models.utils.norm')
-    return getattr(module, 'LayerNorm2d', None)
+def imported_class(module: str, name: str) -> type | None:
+    """A class of a package that may be missing, None as long as its module is not imported."""
+    return getattr(sys.modules.get(module), name, None)
 
 
 def prepare_distributed(cfg: 'Config', launcher: str) -> None:

@@ -3,8 +3,10 @@
 from .abnn_section import expand_abnn_section
 from .abnn_settings import ABNNSettings
 from .command_line import add_common_arguments, check_segmentor, is_classifier, load_config
+from .export import Exported, export_network, export_segmentor
 from .inference import inference_model, init_model
 from .inferencer import ABNNInferencer
+from .mean_prediction import BatchPrediction, predict_mean
 from .member_training import train_members
 from .pictures import show_pictures
 from .runner import build_runner, build_test_runner, enable_amp, enable_tta, load_runner
@@ -15,6 +17,8 @@ __all__ = [
     'METRICS_FILE',
     'ABNNInferencer',
     'ABNNSettings',
+    'BatchPrediction',
+    'Exported',
     'add_common_arguments',
     'build_runner',
     'build_test_runner',
@@ -22,11 +26,14 @@ __all__ = [
     'enable_amp',
     'enable_tta',
     'expand_abnn_section',
+    'export_network',
+    'export_segmentor',
     'inference_model',
     'init_model',
     'is_classifier',
     'load_config',
     'load_runner',
+    'predict_mean',
     'read_metrics',
     'save_metrics',
     'show_pictures',

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -24,6 +24,14 @@ from .selection import (
     restore_trainable,
     scale_of,
     select_trainable,
+)
+
+# what normalization layers are built on; a subclass of any package is one, whatever its name
+_PLAIN_BASES = (
+    nn.modules.batchnorm._NormBase,  # batch and instance normalization
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.LocalResponseNorm,
 )
 
 
@@ -90,7 +98,8 @@ def convert_to_abnn(
     Args:
         model: Any module; one that ``torch.compile`` or DistributedDataParallel wraps is
             converted inside. Converted are batch normalizations (1d, 2d, 3d, synchronized), layer
-            normalizations (MMPretrain's ``LayerNorm2d`` too), group and instance normalizations,
+            normalizations (``LayerNorm2d`` of MMPretrain, torchvision and timm too), group and
+            instance normalizations, and timm's with an activation inside (``BatchNormAct2d``),
             where they have an affine part; others are named in the report with the reason.
         alpha: Standard deviation of eps in ``gamma * (1 + eps)``, >= 0. Or a mapping of
             shell-style patterns of layer names to such numbers, of which the first that matches
@@ -128,7 +137,7 @@ def convert_to_abnn(
         elif not meant:
             report.left_alone[names[0]] = 'no pattern of `alpha` matches'
         elif _bayesian_form(module) is None:
-            report.left_alone[names[0]] = f'{type(module).__name__} has no Bayesian form'
+            report.left_alone[names[0]] = _why_plain(module)
         elif module.weight is None:
             report.left_alone[names[0]] = 'affine=False: there is no gain to multiply'
         else:
@@ -138,7 +147,7 @@ def convert_to_abnn(
         raise ValueError(
             f'no normalization layer of {type(model).__name__} can be converted to an ABNN '
             f'({found or "it has none"}); supported are '
-            f'{", ".join(sorted(c.__name__ for c in bayesian_forms()))}'
+            f'{", ".join(sorted({c.__name__ for c in bayesian_forms()}))}'
         )
     for module, names in layers.items():
         if module in chosen:
@@ -190,18 +199,30 @@ def revert_abnn(model: nn.Module) -> list[str]:
     return list(layers)
 
 
-def _is_normalization(module: nn.Module) -> bool:
-    if isinstance(module, BayesianNorm) or type(module) in bayesian_forms():
+def _is_normalization(module: nn.Module, forms: Container[type[nn.Module]]) -> bool:
+    if isinstance(module, (BayesianNorm, *_PLAIN_BASES)) or type(module) in forms:
         return True
-    # others, of whatever package, are named in the report
-    return 'norm' in type(module).__name__.lower() and next(module.children(), None) is None
+    # others, of whatever package, are named in the report; a block that holds a normalization
+    # beside other layers has no gain of its own
+    own = {
+        name
+        for name, _ in (
+            *module.named_parameters(recurse=False),
+            *module.named_buffers(recurse=False),
+        )
+    }
+    if 'running_mean' in own:
+        return True
+    named = 'norm' in type(module).__name__.lower()
+    return named and ('weight' in own or next(module.children(), None) is None)
 
 
 def _normalizations(model: nn.Module) -> dict[nn.Module, list[str]]:
     # modules that are registered under several names appear once, with all of them
     names: dict[nn.Module, list[str]] = {}
+    forms = bayesian_forms()
     for name, module in model.named_modules(remove_duplicate=False):
-        if _is_normalization(module):
+        if _is_normalization(module, forms):
             names.setdefault(module, []).append(name)
     return names
 
@@ -209,7 +230,20 @@ def _normalizations(model: nn.Module) -> dict[nn.Module, list[str]]:
 def _bayesian_form(module: nn.Module) -> type[BayesianNorm] | None:
     if isinstance(module, BayesianNorm):
         return type(module)
+    if getattr(module, '_fast_norm', False):  # of timm, after `set_fast_norm`
+        return None
     return bayesian_forms().get(type(module))
+
+
+def _why_plain(module: nn.Module) -> str:
+    """Say why a normalization layer has no Bayesian form."""
+    name = type(module).__name__
+    if getattr(module, '_fast_norm', False):
+        return f"{name} with timm's fast norm has no Bayesian form (`set_fast_norm(False)` ends it)"
+    base = next((b.__name__ for b in type(module).__mro__[1:] if b in bayesian_forms()), None)
+    if base is not None:
+        return f'{name} has no Bayesian form: it may compute something else than {base}'
+    return f'{name} has no Bayesian form'
 
 
 def convert_layer(
@@ -224,7 +258,7 @@ def convert_layer(
     """
     form = _bayesian_form(module)
     if form is None:
-        raise ValueError(f'{type(module).__name__} has no Bayesian form')
+        raise ValueError(_why_plain(module))
     plain_class = None if isinstance(module, BayesianNorm) else type(module)
     module.__class__ = form
     layer = cast(BayesianNorm, module)

@@ -1,14 +1,14 @@
 """Predicting with a mean over members and noise draws: what segmentors and classifiers share."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, cast
 
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from ..member_state import members_in
-from .layers import Draw, DrawMemory, bayesian_layers, hold_draw, hold_dropout, noise_off
+from .ensemble_functions import ensemble_functions, noise_of
+from .layers import DrawMemory, bayesian_layers, noise_off
 from .member_bank import MemberBank, applied, check_member
 from .prediction_settings import PredictionSettings
 from .running_prediction import MeanPrediction, RunningPrediction
@@ -88,10 +88,15 @@ class MonteCarlo:
         """
         samples = data_samples or [BaseDataElement() for _ in range(inputs.shape[0])]
         images = [sample.metainfo.get('img_path') for sample in samples]
-        for weight, function in self._functions(images):
-            with function:
+        network = cast(nn.Module, self)
+        banks = [cast(MemberBank, bank) for bank in self.members]
+        if self.prediction.draws == 'noise':
+            self._check_converted()
+        for function in ensemble_functions(self.prediction, banks, images):
+            noise = noise_of(network, self.prediction, function, self._memory)
+            with noise, applied(network, function.bank):
                 drawn = self._logits(inputs, data_samples)
-            yield weight, drawn
+            yield function.weight, drawn
 
     def mean_predictions(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None
@@ -124,38 +129,6 @@ class MonteCarlo:
         """Return the logits of each image by the function that the network is at the moment."""
         raise NotImplementedError
 
-    def _functions(
-        self, images: Sequence[str | None]
-    ) -> Iterator[tuple[float, AbstractContextManager[None]]]:
-        """Name the functions of the ensemble.
-
-        Args:
-            images: The path of each image of the batch.
-
-        Yields:
-            The weight of a function in the mean, and the context in which the network is it.
-        """
-        banks: list[MemberBank | None] = [cast(MemberBank, bank) for bank in self.members]
-        for member, bank in enumerate(banks or [None]):
-            for index in range(self.prediction.draws_per_member):
-                yield 1.0, self._drawn(bank, self._draw(member, index, images))
-        if self.prediction.include_base:
-            yield float(self.prediction.draws_per_member), noise_off(cast(nn.Module, self))
-
-    @contextmanager
-    def _drawn(self, bank: MemberBank | None, draw: Draw | Sequence[Draw]) -> Iterator[None]:
-        network = cast(nn.Module, self)
-        with ExitStack() as stack:
-            if self.prediction.draws == 'noise':
-                self._check_converted()
-                stack.enter_context(hold_draw(network, draw, self._memory))
-            else:
-                stack.enter_context(noise_off(network))
-            if self.prediction.draws == 'dropout':
-                stack.enter_context(hold_dropout(network, draw))
-            stack.enter_context(applied(network, bank))
-            yield
-
     def _check_converted(self) -> None:
         if not bayesian_layers(cast(nn.Module, self)):
             raise RuntimeError(
@@ -163,15 +136,3 @@ class MonteCarlo:
                 'whatever built it did not convert it. Call mmseg_abnn.apis.init_model or '
                 'ABNNInferencer, which do, or tools/test.py of mmseg_abnn'
             )
-
-    def _draw(self, member: int, index: int, images: Sequence[str | None]) -> Draw | Sequence[Draw]:
-        draw = Draw(self.prediction.seed, member, index)
-        if not self.prediction.draw_per_image or self.prediction.draws == 'none':
-            return draw
-        unnamed = sum(image is None for image in images)
-        if unnamed:
-            raise ValueError(
-                '`test_cfg.draw_per_image` needs the `img_path` of every image in its meta '
-                f'information, {unnamed} of {len(images)} have none'
-            )
-        return [Draw(self.prediction.seed, member, index, image) for image in images]

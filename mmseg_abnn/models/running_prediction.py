@@ -11,11 +11,15 @@ from torch import Tensor
 
 from ..evaluation.functional import variation_ratio
 from ..evaluation.functional.scores import (
+    OF_DRAWS,
     OF_LOGITS,
     OF_PROBABILITIES,
     entropy,
     probabilities,
 )
+
+SCORES = (*OF_PROBABILITIES, *OF_DRAWS, *OF_LOGITS)
+"""Names of the uncertainty that a mean prediction has."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_layers_left_alone_are_named_with_the_reason():
     assert report.left_alone == {
         '1': 'affine=False: there is no gain to multiply',
         '2': 'LocalResponseNorm has no Bayesian form',
-        '3': 'OwnNorm has no Bayesian form',
+        '3': 'OwnNorm has no Bayesian form: it may compute something else than BatchNorm2d',
     }
 
 

@@ -3,7 +3,7 @@
 from .bnl import BayesianNorm, bayesian_layers, check_noise_arguments, noise_facts
 from .draws import NOISE_SHAPES, Draw, DrawMemory
 from .dropout import dropout_layers, hold_dropout
-from .holding import hold_alpha, hold_draw, noise_off
+from .holding import evaluating, hold_alpha, hold_draw, hold_numbers, noise_off, numbers_of
 from .norms import (
     BayesBatchNorm1d,
     BayesBatchNorm2d,
@@ -40,10 +40,13 @@ __all__ = [
     'bayesian_layers',
     'check_noise_arguments',
     'dropout_layers',
+    'evaluating',
     'hold_alpha',
     'hold_draw',
     'hold_dropout',
+    'hold_numbers',
     'noise_facts',
     'noise_off',
+    'numbers_of',
     'plain_form',
 ]

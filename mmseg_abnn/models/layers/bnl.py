@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .draws import NOISE_SHAPES, HeldNoise
+from .draws import NOISE_SHAPES, HeldNoise, is_exporting
 
 
 def check_noise_arguments(alpha: float, noise_shape: str) -> None:
@@ -108,12 +108,22 @@ class BayesianNorm(nn.Module):
 
         Args:
             output: What the torch counterpart computed, with the samples on axis 0.
+
+        Raises:
+            RuntimeError: If a graph is made of what is computed, and no draw is held.
         """
         features = self.feature_shape(output)
         shape = features if self.noise_shape == 'channel' else tuple(output.shape[1:])
         if self.held_noise is not None:
             eps = self.alpha * self.held_noise.sample(shape, output)
         else:
+            if is_exporting():
+                raise RuntimeError(
+                    f'{type(self).__name__} draws fresh noise in every forward pass, which a '
+                    'traced or exported network would go on to do: hold a draw around '
+                    '`torch.jit.trace` or `torch.export` (`hold_draw`), or switch the noise off '
+                    '(`noise_off`)'
+                )
             size = (output.shape[0], *shape)
             eps = self.alpha * torch.randn(size, device=output.device, dtype=output.dtype)
         if self.bias is None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..wrappers import unwrapped
-from .draws import Draw, HeldNoise
+from .draws import Draw, HeldNoise, SizedNoise
 
 _WHOLE_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
@@ -53,7 +53,7 @@ def hold_dropout(model: nn.Module, draw: Draw | Sequence[Draw]) -> Iterator[None
     used: set[str] = set()
     with ExitStack() as stack:
         for name, layer in layers.items():
-            hook = partial(_drop, name, HeldNoise(draws, name), used)
+            hook = partial(_drop, name, SizedNoise(name, draws), used)
             stack.callback(layer.register_forward_hook(hook).remove)
         yield
     if not used:

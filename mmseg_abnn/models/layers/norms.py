@@ -1,12 +1,19 @@
-"""The Bayesian form of every normalization layer of PyTorch, and of MMEngine's and MMPretrain's."""
+"""The Bayesian form of every normalization layer of PyTorch and of the OpenMMLab packages."""
 
 from typing import Any
 
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from ...compat import batch_norm_xd, layer_norm_2d, sync_batch_norm
+from ...compat import batch_norm_xd, imported_class, sync_batch_norm
 from .bnl import BayesianNorm
+from .package_norms import (
+    BayesBatchNormAct2d,
+    BayesGroupNormAct,
+    BayesLayerNormAct,
+    BayesLayerNormAct2d,
+    BayesLayerNormNCHW,
+)
 
 
 @MODELS.register_module(name='BayesBN1d')
@@ -155,12 +162,26 @@ _FORMS: dict[type[nn.Module], type[BayesianNorm]] = {
     nn.InstanceNorm2d: BayesInstanceNorm2d,
     nn.InstanceNorm3d: BayesInstanceNorm3d,
 }
+# (module, name) of a plain class of a package that may be missing -> Bayesian class
+_FORMS_OF_PACKAGES: dict[tuple[str, str], type[BayesianNorm]] = {
+    ('mmpretrain.models.utils.norm', 'LayerNorm2d'): BayesLayerNorm2d,
+    ('torchvision.models.convnext', 'LayerNorm2d'): BayesLayerNormNCHW,
+    ('timm.layers.norm', 'LayerNorm2d'): BayesLayerNormNCHW,
+    ('timm.layers.norm', 'LayerNorm'): BayesLayerNorm,
+    ('timm.layers.norm', 'GroupNorm'): BayesGroupNorm,
+    ('timm.layers.norm', 'GroupNorm1'): BayesGroupNorm,
+    ('timm.layers.norm_act', 'BatchNormAct2d'): BayesBatchNormAct2d,
+    ('timm.layers.norm_act', 'GroupNormAct'): BayesGroupNormAct,
+    ('timm.layers.norm_act', 'GroupNorm1Act'): BayesGroupNormAct,
+    ('timm.layers.norm_act', 'LayerNormAct'): BayesLayerNormAct,
+    ('timm.layers.norm_act', 'LayerNormAct2d'): BayesLayerNormAct2d,
+}
 
 
 def bayesian_forms() -> dict[type[nn.Module], type[BayesianNorm]]:
     """Return the Bayesian class of every plain class that has one."""
-    third_party = layer_norm_2d()
-    return _FORMS if third_party is None else {**_FORMS, third_party: BayesLayerNorm2d}
+    found = {imported_class(*place): form for place, form in _FORMS_OF_PACKAGES.items()}
+    return {**_FORMS, **{plain: form for plain, form in found.items() if plain is not None}}
 
 
 def plain_form(layer: BayesianNorm) -> type[nn.Module]:

@@ -2,5 +2,12 @@
 
 from .mc_encoder_decoder import MCCascadeEncoderDecoder, MCEncoderDecoder, MonteCarloSegmentor
 from .mc_seg_tta_model import MCSegTTAModel
+from .segmentor_logits import SegmentorLogits
 
-__all__ = ['MCCascadeEncoderDecoder', 'MCEncoderDecoder', 'MCSegTTAModel', 'MonteCarloSegmentor']
+__all__ = [
+    'MCCascadeEncoderDecoder',
+    'MCEncoderDecoder',
+    'MCSegTTAModel',
+    'MonteCarloSegmentor',
+    'SegmentorLogits',
+]
