@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 
 
 def _of_data_sets(cfg: Config) -> list[Mapping[str, Any]]:
-    found = []
+    found: list[Mapping[str, Any]] = []
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for part in dicts_in((cfg.get(loader) or {}).get('dataset')):
             dataset = registered_class(part.get('type'), DATASETS)

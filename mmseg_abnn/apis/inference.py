@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, cast, overload
 
 import cv2
 import numpy as np
@@ -79,7 +79,7 @@ def init_model(
     if cfg is None:
         cfg = _stored_config(loaded, path)
     merge_options(cfg, cfg_options or {})
-    model = _build(cfg, loaded, path)
+    model: Any = _build(cfg, loaded, path)
     model.dataset_meta = dataset_meta(cfg, loaded, model)
     # where MMSegmentation's own `inference_model` looks for it
     cfg.test_pipeline = inference_pipeline(cfg)
@@ -154,7 +154,7 @@ def inference_model(
 
 
 def inference_model(
-    model: nn.Module, images: Image | Sequence[Image], batch_size: int = 1
+    model: Any, images: Image | Sequence[Image], batch_size: int = 1
 ) -> BaseDataElement | list[BaseDataElement]:
     """Predict images.
 
@@ -180,7 +180,7 @@ def inference_model(
     if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
         raise ValueError(f'`batch_size` must be an int >= 1, got {batch_size!r}')
     single = isinstance(images, (str, os.PathLike, np.ndarray))
-    listed = [images] if single else list(images)
+    listed: list[Any] = [images] if single else list(cast(Sequence[Image], images))
     for image in listed:
         _check_image(image)
     pipeline = inference_pipeline(model.cfg)
@@ -228,7 +228,7 @@ def _sizes(data: Mapping[str, Any]) -> tuple[Any, Any]:
     return tuple(data['inputs'].shape), data['data_samples'].metainfo.get('ori_shape')
 
 
-def _predict(model: nn.Module, batch: Sequence[Mapping[str, Any]]) -> list[BaseDataElement]:
+def _predict(model: Any, batch: Sequence[Mapping[str, Any]]) -> list[BaseDataElement]:
     data = {key: [item[key] for item in batch] for key in ('inputs', 'data_samples')}
     with torch.no_grad():
         return model.test_step(data)

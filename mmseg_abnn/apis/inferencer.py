@@ -4,7 +4,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ class ABNNInferencer:
         cfg_options: Mapping[str, Any] | None = None,
         show_progress: bool = True,
     ) -> None:
+        self.model: Any
         if isinstance(model, nn.Module):
             if weights is not None or cfg_options:
                 raise ValueError('`weights` and `cfg_options` must not be given beside a network')
@@ -140,9 +141,9 @@ class ABNNInferencer:
                 output.write(prediction, picture if pictures else None)
             predictions.append(prediction)
             drawn.append(picture)
-        for film in films if output is not None else ():
+        for film in films:
             frames = self._predict(film.frames(max_frames), batch_size, len(film))
-            output.write_film(film, frames, pictures)
+            cast(PredictionOutput, output).write_film(film, frames, pictures)
         single = len(images) == 1 and not films and not isinstance(inputs, (list, tuple))
         single = single and not (isinstance(inputs, (str, os.PathLike)) and os.path.isdir(inputs))
         if return_datasamples:
@@ -168,9 +169,11 @@ class ABNNInferencer:
             An image with its name, and its prediction.
         """
         for source in find_sources(inputs, self._num_arrays):
-            film = isinstance(source, Film)
-            frames = source.frames(max_frames) if isinstance(source, Film) else iter([source])
-            yield from self._predict(frames, batch_size, len(source) if film else 1)
+            if isinstance(source, Film):
+                frames = source.frames(max_frames)
+                yield from self._predict(frames, batch_size, len(source))
+            else:
+                yield from self._predict(iter([source]), batch_size, 1)
 
     def _predict(
         self, images: Iterator[NamedImage], batch_size: int, count: int

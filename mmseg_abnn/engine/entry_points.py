@@ -64,4 +64,4 @@ def guard_entry_points() -> None:
             module.load_state_dict = _refusing_members(module.load_state_dict)  # type: ignore[attr-defined]
     from_cfg = Runner.from_cfg.__func__
     if not hasattr(from_cfg, '__wrapped__'):
-        Runner.from_cfg = classmethod(_refusing_section(from_cfg))  # type: ignore[method-assign]
+        Runner.from_cfg = classmethod(_refusing_section(from_cfg))

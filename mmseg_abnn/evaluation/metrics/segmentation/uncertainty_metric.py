@@ -294,7 +294,8 @@ class UncertaintyMetric(BaseMetric):
                 str(self.output_dir), self.output_format, self.output_names
             )
         number = self._counted().num_classes
-        limits = {name: score_range(name, number) for name in maps}
+        # labels that know no classes leave the scale of a map to what it holds
+        limits = {name: score_range(name, number) for name in maps} if number else {}
         known = {name: limit for name, limit in limits.items() if limit is not None}
         self._writer.write(img_path, classes, maps, known)
 
