@@ -95,6 +95,7 @@ if __name__ == '__main__':
         python_requires='>=3.10',
         packages=find_packages(include=['mmseg_abnn', 'mmseg_abnn.*']),
         cmdclass={'build_py': BuildWithConfigsAndTools},
+        entry_points={'console_scripts': ['mmseg-abnn = mmseg_abnn.command:main']},
         zip_safe=False,
         # The OpenMMLab packages exist in two distributions with the same import names. Neither is
         # required here, so that installing this package never puts one over the other. OpenCV

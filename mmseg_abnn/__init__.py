@@ -2,49 +2,36 @@
 
 Importing this package registers its layers, losses, segmentors, hooks, datasets and metrics with
 MMSegmentation, lets configs inherit from ``mmseg::...`` and ``mmseg_abnn::...``, and keeps
-MMEngine's functions that replace normalization layers from dropping their noise.
+MMEngine's functions that replace normalization layers from dropping their noise. Only in the
+process of the command ``mmseg-abnn`` this waits until the command has read its arguments, see
+``startup.py``.
 """
 
-from .compat import (
-    check_stack,
-    enable_mmseg_config_inheritance,
-    enable_own_config_inheritance,
-)
+from .startup import import_waits
 
 __version__ = '0.1.0'
 
-check_stack()
-enable_mmseg_config_inheritance()
-enable_own_config_inheritance()
-
-from . import datasets, engine, evaluation, models  # noqa: E402
-from .apis import predict_mean  # noqa: E402
-from .conversion import (  # noqa: E402
-    ConversionReport,
-    convert_to_abnn,
-    install_guards,
-    revert_abnn,
-)
-from .engine.entry_points import guard_entry_points  # noqa: E402
-from .models import losses, segmentors  # noqa: E402
-from .models.layers import (  # noqa: E402
-    BayesBatchNorm1d,
-    BayesBatchNorm2d,
-    BayesBatchNorm3d,
-    BayesGroupNorm,
-    BayesInstanceNorm1d,
-    BayesInstanceNorm2d,
-    BayesInstanceNorm3d,
-    BayesLayerNorm,
-    BayesLayerNorm2d,
-    BayesSyncBatchNorm,
-    Draw,
-    hold_draw,
-    noise_off,
-)
-
-install_guards()
-guard_entry_points()
+if not import_waits():
+    from . import registration  # noqa: F401  before all others
+    from . import datasets, engine, evaluation, models  # isort: skip
+    from .apis import predict_mean
+    from .conversion import ConversionReport, convert_to_abnn, revert_abnn
+    from .models import losses, segmentors
+    from .models.layers import (
+        BayesBatchNorm1d,
+        BayesBatchNorm2d,
+        BayesBatchNorm3d,
+        BayesGroupNorm,
+        BayesInstanceNorm1d,
+        BayesInstanceNorm2d,
+        BayesInstanceNorm3d,
+        BayesLayerNorm,
+        BayesLayerNorm2d,
+        BayesSyncBatchNorm,
+        Draw,
+        hold_draw,
+        noise_off,
+    )
 
 __all__ = [
     'BayesBatchNorm1d',

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch._weights_only_unpickler import _get_allowed_globals
 
 from .member_state import members_in, with_members, without_members
+from .messages import located
 
 _NUMPY_GLOBALS = {
     (module, name)
@@ -104,7 +105,7 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
     if '://' in str(path):
         raise FileNotFoundError(f'{path} is not a local file: download it first')
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'there is no checkpoint file {path}')
+        raise FileNotFoundError(f'there is no checkpoint file {located(path)}')
     try:
         checkpoint = torch.load(
             path, map_location=map_location, pickle_module=_pickle_module, weights_only=False

@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,45 +164,25 @@ def enable_mmseg_config_inheritance() -> None:
         MODULE2PACKAGE['mmseg'] = maintained
 
 
-def enable_own_config_inheritance() -> None:
-    """Let configs inherit from ``mmseg_abnn::...``, of a wheel and of the sources alike.
-
-    MMEngine resolves the prefixes of OpenMMLab's own packages only, looks for configs in the
-    package's folder ``.mim``, which a wheel has and the sources have not, and builds what it finds
-    there from registries that have the prefix's name, while ours register with MMSegmentation and
-    MMPretrain. So this prefix is resolved here, to a file that is read like one given by its path.
-    ``mmengine.hub.get_config`` takes the prefix too, where a wheel is installed. Must run before
-    the config is read; a second call changes nothing.
-    """
-    from mmengine.config import Config
-    from mmengine.config.utils import MODULE2PACKAGE
-
-    if _PACKAGE in MODULE2PACKAGE:
-        return
-    MODULE2PACKAGE[_PACKAGE] = _PACKAGE
-    others = Config._get_cfg_path
-
-    @wraps(others)
-    def resolve(cfg_path: str, filename: str) -> tuple[str, str | None]:
-        package, prefix, name = cfg_path.partition('::')
-        if not prefix or package != _PACKAGE:
-            return others(cfg_path, filename)
-        path = configs_folder() / name
-        if not path.is_file():
-            raise FileNotFoundError(
-                f'{filename}: `_base_` names {cfg_path!r}, but there is no file {path}; allowed '
-                f'are the paths of configs below {configs_folder()}'
-            )
-        return str(path), None
-
-    Config._get_cfg_path = staticmethod(resolve)
-
-
 def configs_folder() -> Path:
     """Return the folder of this package's configs: in ``.mim`` of a wheel, else in the sources."""
     package = Path(__file__).resolve().parent
     mim = package / '.mim'
     return (mim if mim.is_dir() else package.parent) / 'configs'
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the version of each package that this one builds on, with its distribution.
+
+    Nothing is imported: also what cannot be imported has a version.
+    """
+    found = {}
+    for module, (maintained, upstream) in _DISTRIBUTIONS.items():
+        names = [name for name in (maintained, *upstream) if _installed(name)]
+        found[module] = ' and '.join(f'{version(n)} ({n})' for n in names) or 'not installed'
+    for module in ('torch', 'torchvision', 'numpy'):
+        found[module] = version(module) if _installed(module) else 'not installed'
+    return found
 
 
 def batch_norm_xd() -> type:

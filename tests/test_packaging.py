@@ -252,5 +252,20 @@ def test_a_wheel_works_in_an_empty_folder(installed, tmp_path):
     }
 
 
+def test_the_command_works_from_a_wheel_in_an_empty_folder(wheel, installed, tmp_path):
+    [path] = (name for name in wheel.namelist() if name.endswith('/entry_points.txt'))
+    assert wheel.read(path).decode().splitlines() == [
+        '[console_scripts]',
+        'mmseg-abnn = mmseg_abnn.command:main',
+    ]
+    script = installed / 'mmseg-abnn'  # as pip writes it
+    script.write_text('import sys\nfrom mmseg_abnn.command import main\nsys.exit(main())\n')
+    name = 'mmseg_abnn::_base_/datasets/muad.py'
+    command = [sys.executable, script, 'copy-config', name, 'mine.py']
+    succeeded(run(command, cwd=tmp_path, PYTHONPATH=str(installed)))
+    copied = Config.fromfile(tmp_path / 'mine.py')
+    assert copied.to_dict() == Config.fromfile(ROOT / 'configs/_base_/datasets/muad.py').to_dict()
+
+
 def as_json(cfg):
     return json.loads(json.dumps(cfg.to_dict()))

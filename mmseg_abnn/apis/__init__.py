@@ -1,8 +1,9 @@
 """Functions that scripts and the tools call."""
 
+from ..parsers import CommandParser, add_common_arguments
 from .abnn_section import expand_abnn_section
 from .abnn_settings import ABNNSettings
-from .command_line import add_common_arguments, check_segmentor, is_classifier, load_config
+from .command_line import check_segmentor, is_classifier, load_config
 from .export import Exported, export_network, export_segmentor
 from .inference import inference_model, init_model
 from .inferencer import ABNNInferencer
@@ -18,6 +19,7 @@ __all__ = [
     'ABNNInferencer',
     'ABNNSettings',
     'BatchPrediction',
+    'CommandParser',
     'Exported',
     'add_common_arguments',
     'build_runner',

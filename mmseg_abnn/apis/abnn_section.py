@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from ..models.prediction_settings import PredictionSettings
 from .abnn_settings import SECTION, ABNNSettings
 from .config_parts import dicts_in, has_hook, registered_name, type_name
+from .expanded_names import mark_expanded
 from .section_losses import REPLACED, replace_losses, write_default_losses
 from .section_name import check_no_misspelt_section
 from .short_schedule import write_short_schedule
@@ -68,6 +69,7 @@ def expand_abnn_section(cfg: Config) -> None:
     if section is None:
         return
     settings = ABNNSettings.read(section)
+    mark_expanded(cfg)
     if 'num_members' in cfg or has_hook(cfg.get('custom_hooks'), 'ABNNConversionHook'):
         raise ValueError(
             f"the config has a section `{SECTION}` and is an ABNN's without it (`num_members`, "

@@ -10,6 +10,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import OPTIMIZERS
 
 from ..conversion import DEFAULT_ALPHA, DEFAULT_NOISE_SHAPE, Alpha, check_conversion_arguments
+from ..messages import did_you_mean
 from ..models.losses.class_weights import Eta, check_eta
 from ..models.prediction_settings import PredictionSettings
 from .config_parts import type_name
@@ -51,7 +52,8 @@ def _check_optimizer(optimizer: Any) -> None:
     unknown = sorted(set(optimizer) - {'type', *taken})
     if unknown and all(p.kind is not Parameter.VAR_KEYWORD for p in taken.values()):
         raise ValueError(
-            f'`{SECTION}.optimizer` has {unknown}, which {type_name(optimizer)} does not take: if '
+            f'`{SECTION}.optimizer` has {unknown}, which {type_name(optimizer)} does not take'
+            f'{did_you_mean(unknown, taken)}: if '
             'a base file sets them for another optimizer, write optimizer=dict(_delete_=True, '
             f'type={type_name(optimizer)!r}, ...)'
         )
@@ -93,10 +95,9 @@ class ABNNSettings(PredictionSettings):
         self.check_int('max_iters', 1)
         if self.max_epochs is not None:
             self.check_int('max_epochs', 1)
-        check_conversion_arguments(
-            self.alpha, self.noise_shape, self.trainable, self.include, self.exclude
-        )
-        check_eta(self.eta)
+        arguments = (self.alpha, self.noise_shape, self.trainable, self.include, self.exclude)
+        check_conversion_arguments(*arguments, prefix=f'{SECTION}.')
+        check_eta(self.eta, prefix=f'{SECTION}.')
         _check_optimizer(self.optimizer)
 
     @classmethod
@@ -114,7 +115,10 @@ class ABNNSettings(PredictionSettings):
             raise TypeError(f'`{SECTION}` must be a dict, got {section!r}')
         unknown = sorted(map(str, set(section) - set(cls.names())))
         if unknown:
-            raise ValueError(f'`{SECTION}` may hold {cls.names()}, got {unknown}')
+            raise ValueError(
+                f'`{SECTION}` may hold {cls.names()}, got {unknown}'
+                f'{did_you_mean(unknown, cls.names())}'
+            )
         parts = {
             name: _merged(default(), section[name])
             for name, default in (('optimizer', _sgd), ('eta', _sparse))

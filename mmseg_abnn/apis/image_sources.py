@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ..datasets.output_names import output_names
+from ..messages import located
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
 VIDEO_SUFFIXES = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
@@ -128,7 +129,7 @@ def _expand(entry: Any) -> Sequence[str | np.ndarray | Film]:
     if os.path.isdir(path):
         return _images_in(path)
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'there is no image, folder or video {os.path.abspath(path)}')
+        raise FileNotFoundError(f'there is no image, folder or video {located(path)}')
     return [Film(path)] if path.lower().endswith(VIDEO_SUFFIXES) else [path]
 
 
@@ -140,5 +141,7 @@ def _images_in(folder: str) -> list[str]:
         if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')
     ]
     if not found:
-        raise ValueError(f'there is no image in {folder}: allowed are files {IMAGE_SUFFIXES}')
+        raise ValueError(
+            f'there is no image in {located(folder)}: allowed are files {IMAGE_SUFFIXES}'
+        )
     return sorted(found)

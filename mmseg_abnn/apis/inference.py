@@ -25,7 +25,9 @@ from ..engine.hooks.checkpoint_members_hook import (
     noise_differences,
 )
 from ..member_state import with_members
+from ..messages import located
 from ..models.monte_carlo import MonteCarlo
+from ..package_configs import find_config
 from .class_names import dataset_meta
 from .command_line import is_classifier, merge_options
 from .config_parts import drop_initialization, type_name
@@ -96,8 +98,7 @@ def _config(given: str | os.PathLike[str] | Config) -> tuple[str, Config | None]
         raise TypeError(f'`config_or_checkpoint` must be a path or a Config, got {given!r}')
     if os.path.splitext(path)[1] not in ('.py', '.json', '.yaml', '.yml'):
         return path, None
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'there is no config file {path}')
+    path = find_config(path)
     return path, Config.fromfile(path)
 
 
@@ -211,7 +212,7 @@ def _check_image(image: Any) -> None:
     elif not isinstance(image, (str, os.PathLike)):
         raise TypeError(f'an image must be a path or an array, got {type(image).__name__}')
     elif not os.path.isfile(image):
-        raise FileNotFoundError(f'there is no image file {os.fspath(image)}')
+        raise FileNotFoundError(f'there is no image file {located(image)}')
 
 
 def _prepared(pipeline: Compose, data: dict[str, Any], name: str) -> dict[str, Any]:

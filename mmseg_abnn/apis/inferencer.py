@@ -14,6 +14,7 @@ from mmseg.models import BaseSegmentor
 from torch import nn
 
 from ..evaluation.score_maps import check_format
+from .command_line import read_options
 from .image_prediction import ImagePrediction
 from .image_sources import Film, NamedImage, find_sources
 from .inference import inference_model, init_model
@@ -196,7 +197,9 @@ def predict_command(args: Namespace) -> None:
         args: ``model``, ``weights``, ``inputs``, ``out_dir``, ``batch_size``, ``device``,
             ``cfg_options``, ``maps``, ``format`` and ``no_pictures``.
     """
-    inferencer = ABNNInferencer(args.model, args.weights, args.device, args.cfg_options)
+    inferencer = ABNNInferencer(
+        args.model, args.weights, args.device, read_options(args.cfg_options)
+    )
     inferencer(
         args.inputs,
         batch_size=args.batch_size,

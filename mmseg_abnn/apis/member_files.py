@@ -18,6 +18,7 @@ from torch import Tensor
 from ..checkpoint import BaseNetwork, LoadByInitModel, state_hash
 from ..compat import package_versions
 from ..member_state import with_members
+from ..messages import located
 from .class_names import class_facts
 
 FORMAT = 'mmseg_abnn member 1'
@@ -63,7 +64,7 @@ def load_member(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ValueError: If the file is not a member file.
     """
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'there is no member file {path}')
+        raise FileNotFoundError(f'there is no member file {located(path)}')
     try:
         with safe_open(path, framework='pt') as file:
             facts = json.loads((file.metadata() or {}).get('mmseg_abnn', '{}'))

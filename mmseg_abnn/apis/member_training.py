@@ -3,7 +3,8 @@
 import gc
 import glob
 import os
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -16,12 +17,14 @@ from torch import nn
 from .. import __version__
 from ..checkpoint import BaseNetwork, read_checkpoint
 from ..engine.hooks.member_losses import etas
+from ..messages import located
 from ..models.layers import noise_facts
 from ..models.member_bank import member_tensors
 from ..models.monte_carlo import MonteCarlo
 from ..models.prediction_settings import PredictionSettings
 from ..models.wrappers import unwrapped
 from .class_names import class_facts
+from .expanded_names import name_in_section
 from .member_config import check_config, decisive_settings, member_config
 from .member_files import ENSEMBLE_FILE, load_member, member_path, save_ensemble, save_member
 from .origin import origin_of
@@ -59,13 +62,14 @@ def train_members(cfg: Config, only: int | None = None) -> str:
         member_cfg = member_config(cfg, member)
         stamp = _stamp(member_cfg, base)
         if os.path.isfile(paths[member]):
-            _check_same(paths[member], load_member(paths[member])[1], stamp)
+            _check_same(cfg, paths[member], load_member(paths[member])[1], stamp)
             print_log(f'Member {member} of {count} is finished: {paths[member]}', logger='current')
             continue
         print_log(f'Fine-tuning member {member} of {count}', logger='current')
         with base.kept():
             _train_member(member_cfg, member, paths[member], base, stamp, origin)
     if only is not None:
+        _say_how_to_merge(cfg, paths, only)
         return paths[only]
     ensemble = os.path.join(cfg.work_dir, ENSEMBLE_FILE)
     if cfg.get('launcher', 'none') != 'none' and not is_distributed():
@@ -78,19 +82,31 @@ def train_members(cfg: Config, only: int | None = None) -> str:
     return ensemble
 
 
+def _say_how_to_merge(cfg: Config, paths: Sequence[str], member: int) -> None:
+    ensemble = os.path.join(cfg.work_dir, ENSEMBLE_FILE)
+    command = ['mmseg-abnn', 'merge', cfg.load_from, *paths, '--out', ensemble]
+    print_log(
+        f'Member {member} is written: {paths[member]}. When all {len(paths)} are, merge them by\n'
+        f'  {shlex.join(command)}',
+        logger='current',
+    )
+
+
 def _stamp(cfg: Config, base: BaseNetwork) -> dict[str, Any]:
     """Return what a member's weights depend on."""
     return {'base_hash': base.hash, 'config': decisive_settings(cfg)}
 
 
-def _check_same(path: str, facts: Stamp, stamp: Stamp) -> None:
-    found = list(differences(facts.get('config'), stamp['config']))
+def _check_same(cfg: Config, path: str, facts: Stamp, stamp: Stamp) -> None:
+    changes = differences(facts.get('config'), stamp['config'])
+    # named as the user wrote them; one setting of the section may stand for several
+    found = list(dict.fromkeys(name_in_section(cfg, change) for change in changes))
     if facts.get('base_hash') != stamp['base_hash']:
         found.insert(0, 'load_from: another network')
     if found:
         raise ValueError(
-            f'{path} was made with other settings: delete it, or choose another --work-dir. '
-            f'Different: {"; ".join(found[:5])}'
+            f'{located(path)} was made with other settings: delete it, or choose another '
+            f'--work-dir. Different: {"; ".join(found[:5])}'
         )
 
 
@@ -115,7 +131,7 @@ def _continue_from_last(cfg: Config, stamp: Stamp) -> None:
             # the process was killed while it replaced its checkpoint
             print_log(f'A checkpoint that cannot be used: {error}', logger='current')
             continue
-        _check_same(cfg.work_dir, started or {}, stamp)
+        _check_same(cfg, cfg.work_dir, started or {}, stamp)
         # MMEngine would resume from `load_from` if both were set
         cfg.resume, cfg.load_from = True, checkpoint
         return

@@ -24,26 +24,33 @@ def check_conversion_arguments(
     trainable: str | Sequence[str],
     include: Sequence[str],
     exclude: Sequence[str],
+    prefix: str = '',
 ) -> None:
-    """Raise ValueError or TypeError if arguments of :func:`convert_to_abnn` are unusable."""
+    """Raise ValueError or TypeError if arguments of :func:`convert_to_abnn` are unusable.
+
+    ``prefix`` stands before their names in the message.
+    """
     if isinstance(alpha, Mapping) and not alpha:
-        raise ValueError('`alpha` must be a number or a mapping of name patterns, got an empty one')
+        raise ValueError(
+            f'`{prefix}alpha` must be a number or a mapping of name patterns, got an empty one'
+        )
     given = DEFAULT_ALPHA if alpha is None else alpha
     for value in given.values() if isinstance(given, Mapping) else [given]:
-        check_noise_arguments(value, noise_shape or DEFAULT_NOISE_SHAPE)
+        check_noise_arguments(value, noise_shape or DEFAULT_NOISE_SHAPE, prefix)
     lists = {'include': include, 'exclude': exclude}
     if isinstance(alpha, Mapping):
         lists['alpha'] = list(alpha)
     if not isinstance(trainable, str):
         lists['trainable'] = trainable
     elif trainable not in ('norm', 'all'):
-        raise ValueError(f"`trainable` must be 'norm', 'all' or a list, got {trainable!r}")
+        raise ValueError(f"`{prefix}trainable` must be 'norm', 'all' or a list, got {trainable!r}")
     if not trainable:
-        raise ValueError('`trainable` is an empty list: nothing would be trained')
+        raise ValueError(f'`{prefix}trainable` is an empty list: nothing would be trained')
     for argument, patterns in lists.items():
         if isinstance(patterns, str) or not all(isinstance(p, str) for p in patterns):
             raise TypeError(
-                f"`{argument}` must hold name patterns such as 'backbone.*', got {patterns!r}"
+                f"`{prefix}{argument}` must hold name patterns such as 'backbone.*', got "
+                f'{patterns!r}'
             )
 
 

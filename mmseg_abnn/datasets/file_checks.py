@@ -13,7 +13,8 @@ import numpy as np
 from mmengine.logging import print_log
 from PIL import Image, UnidentifiedImageError
 
-from mmseg_abnn.datasets.visible_files import visible_files
+from ..messages import located
+from .visible_files import visible_files
 
 _NAMED = 3  # how many files an error names before it only counts
 
@@ -55,11 +56,13 @@ def pair_files(
     """
     for folder, what in ((image_dir, 'image'), (label_dir, 'label')):
         if not folder.is_dir():
-            raise FileNotFoundError(f'the {what} folder {folder} does not exist')
+            raise FileNotFoundError(f'the {what} folder {located(folder)} does not exist')
     images = _stems(image_dir, image_suffix)
     labels = _stems(label_dir, label_suffix)
     if not images:
-        raise FileNotFoundError(f'the image folder {image_dir} holds no file *{image_suffix}')
+        raise FileNotFoundError(
+            f'the image folder {located(image_dir)} holds no file *{image_suffix}'
+        )
     for have, lack, folder, what in (
         (images, labels, label_dir, 'image(s) without a label'),
         (labels, images, image_dir, 'label(s) without an image'),
@@ -84,10 +87,12 @@ def list_images(image_dir: Path, image_suffix: str) -> list[Path]:
         FileNotFoundError: If the folder is missing or holds no image.
     """
     if not image_dir.is_dir():
-        raise FileNotFoundError(f'the image folder {image_dir} does not exist')
+        raise FileNotFoundError(f'the image folder {located(image_dir)} does not exist')
     images = _stems(image_dir, image_suffix)
     if not images:
-        raise FileNotFoundError(f'the image folder {image_dir} holds no file *{image_suffix}')
+        raise FileNotFoundError(
+            f'the image folder {located(image_dir)} holds no file *{image_suffix}'
+        )
     return [images[stem] for stem in sorted(images)]
 
 

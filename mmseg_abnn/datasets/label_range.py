@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmseg_abnn.datasets.file_checks import decode_image, first_few
+from mmseg_abnn.messages import located
 
 _MORE_BITS = ('I', 'F', 'I;16', 'I;16B', 'I;16L', 'I;16N')  # modes of one channel
 
@@ -58,9 +59,8 @@ def check_label_paths(paths: Iterable[str]) -> None:
     local = [path for path in paths if '://' not in path]
     missing = [path for path in local if not os.path.isfile(path)]
     if missing:
-        raise FileNotFoundError(
-            f'{len(missing)} of {len(local)} labels do not exist: {first_few(missing, ", ")}'
-        )
+        named = first_few([located(path) for path in missing], ', ')
+        raise FileNotFoundError(f'{len(missing)} of {len(local)} labels do not exist: {named}')
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(check_ids_fit, local):
             pass

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..messages import located
+
 _KEYS = ('fpath_img', 'fpath_segm')
 
 
@@ -28,7 +30,7 @@ def read_odgt(path: Path, *roots: Path) -> list[tuple[Path, Path]]:
             message names the file and the entry.
     """
     if not path.is_file():
-        raise FileNotFoundError(f'the list of images {path} does not exist')
+        raise FileNotFoundError(f'the list of images {located(path)} does not exist')
     entries = []
     for number, entry in enumerate(_parse(path), start=1):
         if not isinstance(entry, dict) or any(not isinstance(entry.get(k), str) for k in _KEYS):
@@ -44,7 +46,7 @@ def read_odgt(path: Path, *roots: Path) -> list[tuple[Path, Path]]:
     first = entries[0][0]
     root = next((root for root in roots if (root / first).is_file()), None)
     if root is None:
-        tried = ', '.join(dict.fromkeys(str(root) for root in roots))
+        tried = ', '.join(dict.fromkeys(located(root) for root in roots))
         raise FileNotFoundError(
             f'the image of entry 1 of {path}, {first}, is not below any of {tried}'
         )

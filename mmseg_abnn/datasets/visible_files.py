@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..messages import located
+
 
 def visible_files(folder: Path, suffix: str) -> Iterator[Path]:
     """Yield the files below a folder whose names end with a suffix, in the order of their names.
@@ -36,7 +38,7 @@ def _walk(folder: Path, suffix: str, above: frozenset[str]) -> Iterator[Path]:
         elif path.name.endswith(suffix):
             if path.is_symlink() and not path.exists():
                 raise FileNotFoundError(
-                    f'{path} is a link to {os.readlink(path)}: nothing is there'
+                    f'{located(path)} is a link to {os.readlink(path)}: nothing is there'
                 )
             if path.is_file():
                 yield path

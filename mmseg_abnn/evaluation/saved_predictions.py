@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..datasets.output_names import default_name, name_of
+from ..messages import located
 from .png_files import read_png, write_png
 from .score_maps import (
     SCORE_FORMATS,
@@ -165,7 +166,7 @@ def find_predictions(
     missing = fewest or []
     example = folder / names[missing[0]]
     raise FileNotFoundError(
-        f'{folder} holds no prediction of {len(missing)} of {len(images)} images: '
+        f'{located(folder)} holds no prediction of {len(missing)} of {len(images)} images: '
         f'{", ".join(missing[:_NAMED])}{", ..." if len(missing) > _NAMED else ""}. Of the first '
         f'one {example}_{scores[0]}.npy is looked for, or .png, {example}.npy, .png or .pth'
     )

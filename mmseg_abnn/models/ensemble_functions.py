@@ -59,7 +59,7 @@ def _for_images(
     unnamed = sum(image is None for image in images)
     if unnamed:
         raise ValueError(
-            '`test_cfg.draw_per_image` needs the `img_path` of every image in its meta '
+            '`draw_per_image` needs the `img_path` of every image in its meta '
             f'information, {unnamed} of {len(images)} have none'
         )
     return [Draw(draw.seed, draw.member, draw.index, image) for image in images]

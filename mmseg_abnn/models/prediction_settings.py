@@ -75,6 +75,25 @@ class PredictionSettings:
         """Return the settings that a ``test_cfg`` holds among others."""
         return cls(**{name: settings[name] for name in cls.names() if name in settings})
 
+    def describe(self, members: int) -> str:
+        """Say in one line how is predicted.
+
+        Args:
+            members: M; 0: the network is the only one.
+        """
+        kinds = {
+            'noise': f' x {self.num_samples} draws',
+            'dropout': f' x {self.num_samples} draws of dropout',
+            'none': ' without noise',
+        }
+        count = f'{members} members' if members > 1 else f'{max(members, 1)} member'
+        base = ', and the base network' if self.include_base else ''
+        image = ', anew for each image' if self.draw_per_image and self.draws != 'none' else ''
+        return (
+            f'the mean of {count}{kinds[self.draws]}{image}{base}; seed={self.seed}, '
+            f'temperature={self.temperature:g}, labels_from={self.labels_from!r}'
+        )
+
     @property
     def draws_per_member(self) -> int:
         """How many functions a member is."""

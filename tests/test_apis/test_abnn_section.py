@@ -228,11 +228,23 @@ def test_three_lines(tmp_path, family):
 @pytest.mark.parametrize(
     ('section', 'error', 'message'),
     [
-        (dict(alfa=0.1), ValueError, r"`abnn` may hold \[.*'num_members',.*got \['alfa'\]"),
+        (
+            dict(alfa=0.1, seeed=1),
+            ValueError,
+            r"`abnn` may hold \[.*'num_members',.*got \['alfa', 'seeed'\] \(did you mean 'alpha', "
+            r"'seed'\?\)",
+        ),
+        (dict(frobnicate=0), ValueError, r"got \['frobnicate'\]$"),
         (dict(num_samples=0), ValueError, '`abnn.num_samples` must be an int >= 1, got 0'),
         (dict(max_iters=1.5), ValueError, '`abnn.max_iters` must be an int >= 1, got 1.5'),
-        (dict(alpha=-1.0), ValueError, '`alpha` must be .*-1'),
-        (dict(eta=dict(type='gamma')), ValueError, "`eta.type` must be one of .*got 'gamma'"),
+        (dict(alpha=-1.0), ValueError, '`abnn.alpha` must be .*-1'),
+        (dict(eta=dict(type='gamma')), ValueError, "`abnn.eta.type` must be one of .*got 'gamma'"),
+        (
+            dict(eta=dict(type='sparse', wait=1.0)),
+            ValueError,
+            r"`abnn.eta` of the type 'sparse' takes .*, got \['wait'\] \(did you mean 'weight'",
+        ),
+        (dict(include='backbone'), TypeError, '`abnn.include` must hold name patterns'),
         (dict(optimizer='SGD'), ValueError, "`abnn.optimizer` must be a dict .* got 'SGD'"),
         (dict(optimizer=dict(_delete_=True, lr=1)), ValueError, '`abnn.optimizer` must be a dict'),
         (

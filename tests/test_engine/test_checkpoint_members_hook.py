@@ -137,6 +137,17 @@ def test_a_test_without_members_says_what_is_sampled(state, run, alpha, draws, m
     assert message in log(runner)
 
 
+def test_a_test_says_how_it_predicts(state, run):
+    changes = {'model.test_cfg.num_samples': 4, 'model.test_cfg.temperature': 1.5}
+    runner = run(with_members(state), hook=dict(alpha=0.1), **changes)
+    runner.call_hook('before_test')
+    said = (
+        'Each prediction is the mean of 2 members x 4 draws; seed=0, temperature=1.5, '
+        "labels_from='mean'\n"
+    )
+    assert log(runner).count(said) == 1
+
+
 def test_a_test_without_a_checkpoint_is_refused(state, run):
     runner = run({'state_dict': state})
     runner.hooks[:] = [h for h in runner.hooks if not isinstance(h, CheckpointMembersHook)]

@@ -44,6 +44,27 @@ def test_a_member_without_noise_is_one_function():
 
 
 @pytest.mark.parametrize(
+    ('settings', 'members', 'expected'),
+    [
+        ({}, 3, "3 members x 3 draws; seed=0, temperature=1, labels_from='mean'"),
+        (
+            OTHERS,
+            2,
+            '2 members x 5 draws of dropout, anew for each image, and the base network; seed=7, '
+            "temperature=2.5, labels_from='base'",
+        ),
+        (
+            dict(draws='none', draw_per_image=True),
+            0,
+            "1 member without noise; seed=0, temperature=1, labels_from='mean'",
+        ),
+    ],
+)
+def test_they_are_said_in_one_line(settings, members, expected):
+    assert PredictionSettings(**settings).describe(members) == f'the mean of {expected}'
+
+
+@pytest.mark.parametrize(
     ('setting', 'message'),
     [
         (dict(num_samples=0), '`test_cfg.num_samples` must be an int >= 1, got 0'),

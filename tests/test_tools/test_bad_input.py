@@ -142,7 +142,7 @@ def test_an_unknown_setting_is_the_last_thing_on_the_screen(data, base, tmp_path
     options = {**abnn_options(data, base), 'abnn.num_draws': 4}
     lines = screen(ABNN_CONFIG, '--work-dir', tmp_path, options=options)
     assert lines[-1].startswith('ValueError: `abnn` may hold [')
-    assert lines[-1].endswith("], got ['num_draws']")
+    assert lines[-1].endswith("], got ['num_draws'] (did you mean 'draws'?)")
 
 
 def test_a_damaged_dataset_is_the_last_thing_on_the_screen(data, tmp_path):

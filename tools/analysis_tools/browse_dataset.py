@@ -29,7 +29,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config
+from mmseg_abnn.apis import CommandParser, add_common_arguments, check_segmentor, load_config
 from mmseg_abnn.datasets.ood_ids import with_one_ood_id
 from mmseg_abnn.datasets.output_names import output_names
 from mmseg_abnn.datasets.parts import dataset_parts, skip_label_checks
@@ -51,9 +51,7 @@ class Entry(NamedTuple):
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('config', help='the config file')
     add_common_arguments(parser)
     parser.add_argument(

@@ -28,15 +28,14 @@ from comparison import (
     training_cost,
     write_comparison,
 )
+from mmseg_abnn.parsers import CommandParser
 
 TEST_TOOL = Path(__file__).resolve().parents[1] / 'test.py'
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('list', help='the list of methods, a config file')
     parser.add_argument(
         '--out', help='the folder to write to; work_dirs/compare/<name of LIST> without it'

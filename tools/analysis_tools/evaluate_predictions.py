@@ -18,19 +18,18 @@ from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS, METRICS
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, load_config, save_metrics
+from mmseg_abnn.apis import CommandParser, add_common_arguments, load_config, save_metrics
 from mmseg_abnn.apis.config_parts import type_name
 from mmseg_abnn.apis.data_checks import check_test_data
 from mmseg_abnn.datasets.hidden_labels import check_labels_exist
 from mmseg_abnn.datasets.output_names import dataset_output_names
 from mmseg_abnn.evaluation.saved_predictions import find_predictions, read_saved
+from mmseg_abnn.messages import located
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('config', help='the config file, for its test set and its metric')
     parser.add_argument('predictions', help='the folder of the predictions')
     parser.add_argument(
@@ -72,10 +71,10 @@ def find_all(dataset: Any, folder: Path, scores: Sequence[str]) -> list[Path]:
 def main() -> None:
     """Measure."""
     args = parse_args()
-    cfg = load_config(args)
+    cfg = load_config(args, analysis='evaluate_predictions')
     folder = Path(args.predictions)
     if not folder.is_dir():
-        raise FileNotFoundError(f'there is no folder {folder}')
+        raise FileNotFoundError(f'there is no folder {located(folder)}')
     init_default_scope('mmseg')
     keep_annotations_only(cfg.test_dataloader.dataset)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)

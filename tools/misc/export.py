@@ -14,6 +14,7 @@ from torch import nn
 
 import mmseg_abnn  # noqa: F401  registers what configs name
 from mmseg_abnn.apis import (
+    CommandParser,
     add_common_arguments,
     check_segmentor,
     export_segmentor,
@@ -27,9 +28,7 @@ from mmseg_abnn.models.wrappers import unwrapped
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('config', help='the config of the ABNN')
     parser.add_argument('checkpoint', help='its checkpoint, with the members')
     parser.add_argument('out', help='the file to write: .onnx, or .pt2 for torch.export')
@@ -59,7 +58,7 @@ def load_model(cfg: Config, checkpoint: str) -> nn.Module:
 def main() -> None:
     """Export."""
     args = parse_args()
-    cfg = load_config(args)
+    cfg = load_config(args, analysis='export')
     check_segmentor(cfg, 'export.py')
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = load_model(cfg, args.checkpoint).cpu()

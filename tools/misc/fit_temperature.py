@@ -2,7 +2,7 @@
 
 Prints T as the option of tools/test.py that predicts with it: of a plain network with its config of
 configs/temperature_scaling, of an ABNN with its own. --out writes a config that inherits CONFIG and
-has T in it; options that were given here belong into it, too.
+has T and the --cfg-options in it.
 """
 
 import argparse
@@ -17,10 +17,18 @@ from mmengine.utils import ProgressBar
 from torch import Tensor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import add_common_arguments, check_segmentor, load_config, load_runner
+from mmseg_abnn.apis import (
+    CommandParser,
+    add_common_arguments,
+    check_segmentor,
+    load_config,
+    load_runner,
+)
 from mmseg_abnn.apis.abnn_settings import SECTION
+from mmseg_abnn.apis.command_line import read_options
 from mmseg_abnn.apis.config_parts import type_name
 from mmseg_abnn.apis.data_checks import check_test_data
+from mmseg_abnn.apis.derived_config import derived_text, value_of
 from mmseg_abnn.datasets.batch_sizes import check_equal_sizes
 from mmseg_abnn.evaluation.functional import (
     TEMPERATURE_LIMITS,
@@ -29,13 +37,12 @@ from mmseg_abnn.evaluation.functional import (
 )
 from mmseg_abnn.models.segmentors import MonteCarloSegmentor
 from mmseg_abnn.models.wrappers import unwrapped
+from mmseg_abnn.package_configs import find_config
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('config', help='the config of the network, or of the ABNN')
     parser.add_argument('checkpoint', help='its checkpoint')
     add_common_arguments(parser)
@@ -92,26 +99,39 @@ def draw_logits(network: Any, batch: Any) -> tuple[list[float], list[Tensor], li
     return weights, logits, labels
 
 
-def write_config(
-    path: str, config: str, has_section: bool, monte_carlo: bool, temperature: float
-) -> None:
-    """Write a config that inherits from ``config`` and predicts with the temperature."""
-    folder = os.path.dirname(os.path.abspath(path))
-    base = os.path.relpath(os.path.abspath(config), folder).replace(os.sep, '/')
-    lines = [f'_base_ = {base!r}']
+def temperature_options(
+    has_section: bool, monte_carlo: bool, temperature: float
+) -> dict[str, str | float]:
+    """Return the settings by which a config predicts with the temperature."""
     if has_section:
-        lines.append(f'{SECTION} = dict(temperature={temperature!r})')
-    elif monte_carlo:
-        lines.append(f'model = dict(test_cfg=dict(temperature={temperature!r}))')
-    else:
-        lines.append(
-            "model = dict(type='MCEncoderDecoder', "
-            f"test_cfg=dict(draws='none', temperature={temperature!r}))"
-        )
-    os.makedirs(folder, exist_ok=True)
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(''.join(f'{line}\n' for line in lines))
-    print(f'Written: {path}')
+        return {f'{SECTION}.temperature': temperature}
+    options: dict[str, str | float] = {'model.test_cfg.temperature': temperature}
+    if not monte_carlo:
+        options |= {'model.type': 'MCEncoderDecoder', 'model.test_cfg.draws': 'none'}
+    return options
+
+
+def write_config(args: argparse.Namespace, settings: dict[str, str | float]) -> None:
+    """Write a config that inherits CONFIG, with the options of the command line and settings.
+
+    Options that do not arrive, because the section sets them anew, are named.
+    """
+    options = read_options(args.cfg_options)
+    os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
+    with open(args.out, 'w', encoding='utf-8') as file:
+        file.write(derived_text(args.config, options | settings, args.out))
+    print(f'Written: {args.out}')
+    written = {**vars(args), 'config': args.out, 'cfg_options': None}
+    cfg, read = load_config(args), load_config(argparse.Namespace(**written))
+    lost = [
+        key
+        for key in options
+        if key.partition('.')[0] != SECTION
+        and not key.endswith('.temperature')
+        and value_of(read, key) != value_of(cfg, key)
+    ]
+    if lost:
+        print(f'Give these options again, the section `{SECTION}` sets them: {", ".join(lost)}')
 
 
 def mean_nll(logits: Tensor, labels: Tensor, weights: list[float], temperature: float) -> float:
@@ -124,7 +144,7 @@ def mean_nll(logits: Tensor, labels: Tensor, weights: list[float], temperature: 
 def main() -> None:
     """Fit."""
     args = parse_args()
-    cfg = load_config(args)
+    cfg = load_config(args, analysis='fit_temperature')
     check_segmentor(cfg, 'fit_temperature.py')
     init_default_scope(cfg.get('default_scope') or 'mmseg')
     runner = load_runner(cfg, args.checkpoint)
@@ -163,11 +183,11 @@ def main() -> None:
             f'no T from {TEMPERATURE_LIMITS[0]} to {TEMPERATURE_LIMITS[1]:.0f} is best: all '
             'predictions are right, or they are no better than chance'
         )
-    has_section = Config.fromfile(args.config).get(SECTION) is not None
+    has_section = Config.fromfile(find_config(args.config)).get(SECTION) is not None
     place = SECTION if has_section else 'model.test_cfg'
     print(f'{place}.temperature={temperature:.6g}')
     if args.out:
-        write_config(args.out, args.config, has_section, monte_carlo, temperature)
+        write_config(args, temperature_options(has_section, monte_carlo, temperature))
 
 
 if __name__ == '__main__':

@@ -3,17 +3,17 @@
 Test it with a config of configs/deep_ensembles.
 """
 
-import argparse
 import os
 
 from mmseg_abnn.apis.member_files import save_networks
 from mmseg_abnn.apis.origin import origin_of_networks
 from mmseg_abnn.checkpoint import network_state, read_checkpoint
+from mmseg_abnn.parsers import CommandParser
 
 
 def main() -> None:
     """Merge."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = CommandParser(description=__doc__)
     parser.add_argument('checkpoints', nargs='+', help='checkpoints of one and the same config')
     parser.add_argument('--out', required=True, help='the checkpoint to write')
     args = parser.parse_args()

@@ -10,6 +10,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.datasets.categories import DTD_CATEGORIES
 from mmpretrain.registry import DATASETS
 
+from ...messages import located
 from ..file_checks import first_few
 from ..protocol import check_choice
 
@@ -96,7 +97,9 @@ def read_list(path: Path) -> list[str]:
             names the file and the line.
     """
     if not path.is_file():
-        raise FileNotFoundError(f'DTD is expected with {path}, which does not exist; see {URL}')
+        raise FileNotFoundError(
+            f'DTD is expected with {located(path)}, which does not exist; see {URL}'
+        )
     entries = []
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
         entry = line.strip()

@@ -10,6 +10,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS
 from scipy.io import loadmat
 
+from ...messages import located
 from ..protocol import check_choice
 
 URL = 'http://ufldl.stanford.edu/housenumbers/'
@@ -79,7 +80,7 @@ def read_svhn(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     if not path.is_file():
         raise FileNotFoundError(
-            f'SVHN is expected in {path}, which does not exist; get {path.name} from {URL}'
+            f'SVHN is expected in {located(path)}, which does not exist; get {path.name} from {URL}'
         )
     try:
         content = loadmat(path, variable_names=['X', 'y'])

@@ -142,5 +142,8 @@ class CheckpointMembersHook(Hook):
         model = unwrapped(runner.model)
         if not self._weights_loaded:
             raise ValueError('no checkpoint was loaded: there is no trained network to test')
-        if isinstance(model, MonteCarlo) and (warning := missing_members(model)):
-            runner.logger.warning(warning)
+        if isinstance(model, MonteCarlo):
+            said = model.prediction.describe(len(model.members))
+            runner.logger.info(f'Each prediction is {said}')
+            if warning := missing_members(model):
+                runner.logger.warning(warning)

@@ -16,14 +16,19 @@ from torch import Tensor, nn
 from .draws import NOISE_SHAPES, HeldNoise, is_exporting
 
 
-def check_noise_arguments(alpha: float, noise_shape: str) -> None:
-    """Raise if ``alpha`` is not a finite number >= 0 or ``noise_shape`` is unknown."""
+def check_noise_arguments(alpha: float, noise_shape: str, prefix: str = '') -> None:
+    """Raise if ``alpha`` is not a finite number >= 0 or ``noise_shape`` is unknown.
+
+    ``prefix`` stands before their names in the message.
+    """
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)):
-        raise TypeError(f'`alpha` must be a number >= 0, got {alpha!r}')
+        raise TypeError(f'`{prefix}alpha` must be a number >= 0, got {alpha!r}')
     if not (math.isfinite(alpha) and alpha >= 0):
-        raise ValueError(f'`alpha` must be a finite number >= 0, got {alpha}')
+        raise ValueError(f'`{prefix}alpha` must be a finite number >= 0, got {alpha}')
     if noise_shape not in NOISE_SHAPES:
-        raise ValueError(f'`noise_shape` must be one of {NOISE_SHAPES}, got {noise_shape!r}')
+        raise ValueError(
+            f'`{prefix}noise_shape` must be one of {NOISE_SHAPES}, got {noise_shape!r}'
+        )
 
 
 class BayesianNorm(nn.Module):

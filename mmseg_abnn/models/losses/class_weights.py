@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...messages import did_you_mean
+
 # each family with its settings and their defaults; the defaults are ours
 _FAMILIES: dict[str, dict[str, Any]] = {
     'sparse': {'num_classes': None, 'weight': 0.5},
@@ -16,8 +18,12 @@ _FAMILIES: dict[str, dict[str, Any]] = {
 Eta = Mapping[str, Any] | Sequence[float] | None
 
 
-def check_eta(eta: Eta) -> dict[str, Any] | list[float]:
+def check_eta(eta: Eta, prefix: str = '') -> dict[str, Any] | list[float]:
     """Return a specification of eta with its defaults filled in.
+
+    Args:
+        eta: See :func:`draw_eta`.
+        prefix: Stands before its name in errors.
 
     Raises:
         ValueError: If it is of no known form, or could make a total weight 1 + eta negative.
@@ -25,39 +31,46 @@ def check_eta(eta: Eta) -> dict[str, Any] | list[float]:
     """
     if eta is None:
         return {'type': 'none'}
+    name = f'{prefix}eta'
     if isinstance(eta, Mapping):
         family = eta.get('type')
         if family not in _FAMILIES:
-            raise ValueError(f'`eta.type` must be one of {sorted(_FAMILIES)}, got {family!r}')
-        unknown = sorted(set(eta) - {'type', *_FAMILIES[family]})
+            raise ValueError(
+                f'`{name}.type` must be one of {sorted(_FAMILIES)}, got {family!r}'
+                f'{did_you_mean(str(family), _FAMILIES)}'
+            )
+        allowed = sorted(_FAMILIES[family])
+        unknown = sorted(map(str, set(eta) - {'type', *allowed}))
         if unknown:
             raise ValueError(
-                f'`eta` of the type {family!r} takes {sorted(_FAMILIES[family])}, got {unknown} '
-                '(what a base file sets goes by `_delete_=True`)'
+                f'`{name}` of the type {family!r} takes {allowed}, got {unknown}'
+                f'{did_you_mean(unknown, allowed)} (what a base file sets goes by `_delete_=True`)'
             )
         full = {**_FAMILIES[family], **eta}
-        _check_settings(full)
+        _check_settings(full, name)
         return full
     if isinstance(eta, str) or not isinstance(eta, Sequence):
-        raise TypeError(f'`eta` must be a dict, a list of numbers or None, got {eta!r}')
+        raise TypeError(f'`{name}` must be a dict, a list of numbers or None, got {eta!r}')
     if any(value < -1 for value in eta):
-        raise ValueError(f'`eta` must hold numbers >= -1 (a weight 1 + eta >= 0), got {list(eta)}')
+        raise ValueError(
+            f'`{name}` must hold numbers >= -1 (a weight 1 + eta >= 0), got {list(eta)}'
+        )
     return list(eta)
 
 
-def _check_settings(eta: Mapping[str, Any]) -> None:
+def _check_settings(eta: Mapping[str, Any], name: str) -> None:
     if eta['type'] == 'sparse':
         count = eta['num_classes']
         if not (count is None or (isinstance(count, int) and count >= 0)):
-            raise ValueError(f'`eta.num_classes` must be None or an int >= 0, got {count!r}')
+            raise ValueError(f'`{name}.num_classes` must be None or an int >= 0, got {count!r}')
         if eta['weight'] < 0:
-            raise ValueError(f'`eta.weight` must be >= 0, got {eta["weight"]}')
+            raise ValueError(f'`{name}.weight` must be >= 0, got {eta["weight"]}')
     elif eta['type'] == 'normal' and eta['std'] < 0:
-        raise ValueError(f'`eta.std` must be >= 0, got {eta["std"]}')
+        raise ValueError(f'`{name}.std` must be >= 0, got {eta["std"]}')
     elif eta['type'] == 'uniform' and not -1 <= eta['low'] <= eta['high']:
         raise ValueError(
-            '`eta.low` and `eta.high` must fulfil -1 <= low <= high (a weight 1 + eta >= 0), got '
-            f'{eta["low"]} and {eta["high"]}'
+            f'`{name}.low` and `{name}.high` must fulfil -1 <= low <= high (a weight 1 + eta >= '
+            f'0), got {eta["low"]} and {eta["high"]}'
         )
 
 

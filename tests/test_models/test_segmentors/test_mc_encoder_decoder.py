@@ -258,7 +258,7 @@ def test_a_draw_for_each_image_depends_on_its_path_only(x):
     torch.testing.assert_close(b_first.seg_logits.data, b.seg_logits.data)
     (renamed,) = predict(model, x[:1], data('c.png'))
     assert not torch.allclose(renamed.seg_logits.data, a.seg_logits.data)
-    with pytest.raises(ValueError, match=r'`test_cfg.draw_per_image` needs the `img_path`'):
+    with pytest.raises(ValueError, match=r'`draw_per_image` needs the `img_path`'):
         predict(model, x, samples(2, ori_shape=(32, 48)))
 
 

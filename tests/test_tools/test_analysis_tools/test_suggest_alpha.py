@@ -29,4 +29,4 @@ def test_wrong_arguments(abnn, tmp_path):
     arguments = (ABNN_CONFIG, abnn / 'abnn.pth', '--work-dir', tmp_path, '--alphas', 0)
     result = run_tool(TOOL, *arguments)
     assert result.returncode == 2
-    assert '--alphas is too small' in result.stderr
+    assert 'argument --alphas: must be > 0, got 0' in result.stderr

@@ -57,7 +57,7 @@ def test_in_a_process_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'status', 'message'),
     [
-        (['nowhere'], 2, 'error: the source nowhere does not exist'),
+        (['nowhere'], 2, 'error: the source nowhere (relative to '),
         (['in', '--workers', '0'], 2, 'error: `workers` must be >= 1, got 0'),
         (['in', '--dry-run'], 2, 'error: train: 1 images with labels, but 3420 were published'),
         (['in', '--dry-run', '--partial'], 0, ''),

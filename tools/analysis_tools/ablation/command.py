@@ -16,6 +16,8 @@ from typing import Any
 from mmengine.config import Config
 
 import mmseg_abnn  # noqa: F401  registers what configs name
+from mmseg_abnn.package_configs import find_config
+from mmseg_abnn.parsers import CommandParser
 
 from .bench import Bench
 from .page import write_page
@@ -32,9 +34,7 @@ LIST = 'configs/ablation/mini_streets.py'
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument(
         'list', nargs='?', default=LIST, help=f'the list of variants, a config file ({LIST})'
     )
@@ -77,7 +77,7 @@ def render(ablation: Ablation, results: Results, args: argparse.Namespace) -> No
 
 def describe(ablation: Ablation) -> dict[str, Any]:
     """Return what all variants have in common, for the stored results."""
-    cfg = Config.fromfile(ablation.config).to_dict()
+    cfg = Config.fromfile(find_config(ablation.config)).to_dict()
     section = {key: value for key, value in (cfg.get('abnn') or {}).items() if key != 'seed'}
     return {
         'title': ablation.title,

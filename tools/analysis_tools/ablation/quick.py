@@ -8,6 +8,7 @@ from mmengine.config import Config
 from comparison.methods import fill_seed
 from comparison.reading import option_text
 from comparison.runs import call_tool
+from mmseg_abnn.package_configs import find_config
 
 from .settings import arguments_of, data_roots
 from .variants import Ablation
@@ -55,7 +56,7 @@ def make_small(ablation: Ablation, out: Path, tools: Path) -> Ablation:
 
 def _loader_options(config: str, data: Path) -> dict[str, str]:
     """Let all loaders read the rendered images, in the process of the tool."""
-    cfg = Config.fromfile(config)
+    cfg = Config.fromfile(find_config(config))
     options: dict[str, str] = {}
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         options |= dict.fromkeys(data_roots(cfg[name], name), option_text(str(data)))

@@ -56,9 +56,11 @@ from comparison.reading import (
     check_seeds,
     check_text,
     check_texts,
+    is_config,
     read_list,
     read_options,
 )
+from mmseg_abnn.messages import located
 
 from .variants import DETERMINISTIC, FINE_TUNED, NOISY, REFERENCE, Ablation, Group, Variant
 
@@ -108,13 +110,14 @@ def read_ablation(path: str, seeds: Sequence[int] | None = None) -> Ablation:
 def check_files(ablation: Ablation) -> None:
     """Raise FileNotFoundError if configs, data or base checkpoints are missing, and say it all."""
     problems = [
-        f'there is no config {path}'
+        f'there is no config {located(path)}'
         for path in (ablation.config, ablation.base)
-        if not Path(path).is_file()
+        if not is_config(path)
     ]
     if not Path(ablation.data_root).is_dir():
         problems.append(
-            f'there is no folder {ablation.data_root} (`data_root`): render it, or download it'
+            f'there is no folder {located(ablation.data_root)}, `data_root`: render it, or '
+            'download it'
         )
     for seed in ablation.seeds:
         checkpoint = fill_seed(ablation.base_checkpoint, seed)
@@ -122,7 +125,9 @@ def check_files(ablation: Ablation) -> None:
             folder = os.path.dirname(checkpoint) or '.'
             command = ['python', 'tools/train.py', ablation.base, '--work-dir', folder]
             command += ['--cfg-options', f'randomness.seed={seed}']
-            problems.append(f'there is no {checkpoint}; it is made by\n  {shlex.join(command)}')
+            problems.append(
+                f'there is no {located(checkpoint)}; it is made by\n  {shlex.join(command)}'
+            )
     if problems:
         raise FileNotFoundError('\n'.join(problems))
 

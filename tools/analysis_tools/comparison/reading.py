@@ -26,6 +26,9 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from mmseg_abnn.messages import did_you_mean, located
+from mmseg_abnn.package_configs import find_config
+
 from .methods import SEED, Comparison, Method
 
 _KEYS = ('title', 'seeds', 'reference', 'methods')
@@ -102,7 +105,7 @@ def read_list(path: str, required: Sequence[str], allowed: Sequence[str]) -> dic
         ValueError: If a setting is missing or unknown.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'there is no list {path}')
+        raise FileNotFoundError(f'there is no list {located(path)}')
     content = {k: v for k, v in Config.fromfile(path).to_dict().items() if not k.startswith('_')}
     check_keys('the list', content, required, allowed)
     return content
@@ -114,7 +117,9 @@ def check_keys(
     """Raise ValueError if settings are unknown or missing."""
     unknown = sorted(set(entry) - set(allowed))
     if unknown:
-        raise ValueError(f'{where} may hold {list(allowed)}, got {unknown}')
+        raise ValueError(
+            f'{where} may hold {list(allowed)}, got {unknown}{did_you_mean(unknown, allowed)}'
+        )
     missing = [key for key in required if key not in entry]
     if missing:
         raise ValueError(f'{where} must hold {list(required)}, got no {missing}')
@@ -146,6 +151,15 @@ def read_options(where: str, key: str, options: Any) -> dict[str, str]:
         return {name: option_text(value) for name, value in options.items()}
     except ValueError as error:
         raise ValueError(f'{where}: an option {error}') from error
+
+
+def is_config(name: str) -> bool:
+    """Tell whether there is a config: a file, or one of a package."""
+    try:
+        find_config(name)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def check_seeds(seeds: Any) -> None:
@@ -207,9 +221,12 @@ def _check_files(comparison: Comparison) -> None:
     for method in comparison.methods:
         for seed in comparison.seeds:
             one = method.of_seed(seed)
-            for path in (one.config, one.checkpoint):
-                if not Path(path).is_file():
+            for path, there in (
+                (one.config, is_config(one.config)),
+                (one.checkpoint, Path(one.checkpoint).is_file()),
+            ):
+                if not there:
                     missing.setdefault(path, method.name)
     if missing:
-        lines = [f'  {path} (method {name!r})' for path, name in missing.items()]
+        lines = [f'  {located(path)}, of method {name!r}' for path, name in missing.items()]
         raise FileNotFoundError('\n'.join([f'{len(missing)} files are missing:', *lines]))

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from mmseg_abnn.messages import located
+
 _TAR = ('.tar', '.tar.gz', '.tgz', '.tar.bz2', '.tar.xz')
 _ZIP = ('.zip',)
 _CHUNK = 1 << 20
@@ -204,7 +206,7 @@ def find_sources(paths: Iterable[Path], without: Path) -> list[Source]:
                 if file.is_file() and _is_archive(file) and not file.name.startswith('.'):
                     found.setdefault(file.resolve(), _open_archive(file))
         elif not path.exists():
-            raise FileNotFoundError(f'the source {path} does not exist')
+            raise FileNotFoundError(f'the source {located(path)} does not exist')
         elif path.is_file() and _is_archive(path):
             found.setdefault(path.resolve(), _open_archive(path))
         else:

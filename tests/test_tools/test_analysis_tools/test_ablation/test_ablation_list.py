@@ -166,9 +166,9 @@ def test_all_missing_files_are_listed(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError) as error:
         check_files(ablation)
     assert str(error.value).splitlines() == [
-        'there is no config base.py',
-        'there is no folder data (`data_root`): render it, or download it',
-        'there is no 1/net.pth; it is made by',
+        f'there is no config base.py (relative to {tmp_path})',
+        f'there is no folder data (relative to {tmp_path}), `data_root`: render it, or download it',
+        f'there is no 1/net.pth (relative to {tmp_path}); it is made by',
         '  python tools/train.py base.py --work-dir 1 --cfg-options randomness.seed=1',
     ]
     (tmp_path / 'base.py').touch()

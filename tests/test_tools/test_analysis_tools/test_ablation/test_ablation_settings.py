@@ -116,7 +116,7 @@ def test_the_deterministic_network_has_fewer_scores(read):
 
 def test_wrong_options_name_the_variant(read):
     for one, message in (
-        (variant(train={'abnn.alpha': '-1'}), r"variant 'g/v': `alpha` must be .*, got -1"),
+        (variant(train={'abnn.alpha': '-1'}), r"variant 'g/v': `abnn.alpha` must be .*, got -1"),
         (variant(members=4), r"variant 'g/v': `members` must be at most 3, got 4"),
         (variant('noisy', test={'abnn.nothing': '1'}), r"variant 'g/v': `abnn` may hold"),
     ):

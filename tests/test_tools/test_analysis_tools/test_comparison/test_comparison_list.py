@@ -1,6 +1,7 @@
 """The list of what is compared: what it may say, and what is wrong with it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config, DictAction
@@ -66,12 +67,13 @@ def test_all_missing_files_are_listed(tmp_path):
     ]
     with pytest.raises(FileNotFoundError) as error:
         read(tmp_path, methods=methods)
+    below = f' (relative to {Path.cwd()})'
     assert str(error.value).splitlines() == [
         '4 files are missing:',
-        "  0/b.pth (method 'b')",
-        "  1/b.pth (method 'b')",
-        "  0.py (method 'c')",
-        "  1.py (method 'c')",
+        f"  0/b.pth{below}, of method 'b'",
+        f"  1/b.pth{below}, of method 'b'",
+        f"  0.py{below}, of method 'c'",
+        f"  1.py{below}, of method 'c'",
     ]
     with pytest.raises(FileNotFoundError, match=r'there is no list nowhere\.py'):
         read_comparison('nowhere.py')

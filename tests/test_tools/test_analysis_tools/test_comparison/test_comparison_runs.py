@@ -73,7 +73,7 @@ def test_the_metric_among_others(checkpoint, tmp_path):
     ('config', 'options', 'message'),
     [
         (BASE_CONFIG, {}, "the `scores` of EncoderDecoder are ['msp', 'entropy', 'max_logit', "),
-        (ABNN_CONFIG, {'abnn.alpha': '-1'}, 'deeplabv3plus_mini_streets.py: `alpha` must be'),
+        (ABNN_CONFIG, {'abnn.alpha': '-1'}, 'deeplabv3plus_mini_streets.py: `abnn.alpha` must be'),
     ],
 )
 def test_wrong_settings(config, options, message, checkpoint, tmp_path):
