@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar
 from prettytable import PrettyTable
 
+from ..evaluation.metrics.common.results import finite
 from ..models.wrappers import unwrapped
 from .alpha_search import AlphaRow, remarks, search_alphas, suggest_alpha
 from .command_line import check_segmentor
@@ -68,7 +69,7 @@ def search_alpha(
     path = os.path.join(cfg.work_dir, ALPHA_FILE)
     with open(path, 'w', encoding='utf-8') as file:
         result = {'suggested': found, 'remarks': said, 'rows': [asdict(row) for row in rows]}
-        json.dump(result, file, indent=2)
+        json.dump(finite(result), file, indent=2, allow_nan=False)
     print(f'Written: {path}')
     print(
         f'every alpha loses more than {max_loss} points of mIoU: try smaller ones (--alphas)'
