@@ -96,8 +96,8 @@ def export_segmentor(
         )
     _check_size(size)
     logits = SegmentorLogits(network)
-    device = next(network.parameters()).device
-    example = 255 * torch.rand(2, logits.channels, *(size or _EXAMPLE_SIZE), device=device)
+    shape = (2, logits.channels, *(size or _EXAMPLE_SIZE))
+    example = torch.full(shape, 255.0, device=next(network.parameters()).device)
     banks = [cast(MemberBank, bank) for bank in network.members]
     facts = {
         'input': 'pixel values from 0 to 255, in the order of channels that the pipeline loads',

@@ -43,6 +43,10 @@ class _EnsembleGraph(nn.Module):
         self.settings = settings
         self.banks = nn.ModuleList(banks)
         self._functions = list(ensemble_functions(settings, banks))
+        self._memory = DrawMemory()
+        for function in self._functions:  # what is drawn here is a constant of a graph
+            with noise_of(self.network, settings, function, self._memory):
+                pass
 
     @property
     def network(self) -> nn.Module:
@@ -60,15 +64,6 @@ class EnsembleGraph(_EnsembleGraph):
     """All functions of an ensemble, one after the other, with their noise as constants."""
 
     outputs = ('probabilities', 'labels', *SCORES)
-
-    def __init__(
-        self, logits: NetworkLogits, settings: PredictionSettings, banks: Sequence[MemberBank]
-    ) -> None:
-        super().__init__(logits, settings, banks)
-        self._memory = DrawMemory()
-        for function in self._functions:  # drawn here, it is a constant of the graph
-            with noise_of(self.network, settings, function, self._memory):
-                pass
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return the mean prediction of a batch.
