@@ -140,3 +140,13 @@ def test_labels_that_tell_no_classes_apart(page):
     for row, label in zip(rows, labels, strict=True):
         counts = [int(row[f'num_{kind}']) for kind in ('id', 'ood', 'ignored')]
         assert counts == [(label == k).sum() for k in (0, 1, 255)]
+
+
+def test_images_without_labels(page):
+    found = figures(page, 'my_unlabelled_images')
+    assert not found.keys() & {'mIoU', 'ECE', *DETECTION, 'pooled/AUPR'}
+    predictions = sorted((page / 'work_dirs/maps').rglob('*_pred.png'))
+    assert [path.name for path in predictions] == ['0_pred.png', '1_pred.png']
+    for path in predictions:
+        assert np.asarray(Image.open(path)).shape == SIZE
+    assert len(list((page / 'work_dirs/maps').rglob('*_entropy.npy'))) == 2

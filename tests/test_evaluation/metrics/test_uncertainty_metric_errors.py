@@ -188,13 +188,6 @@ def test_nothing_to_measure():
         evaluate([sample])
 
 
-def test_no_image_holds_both():
-    only_ood = make_sample(0)
-    only_ood.gt_sem_seg.data[:] = OOD
-    with pytest.raises(ValueError, match='no image holds both OOD and in-distribution pixels'):
-        evaluate([only_ood, make_sample(1, ood=False)])
-
-
 def test_labels_of_some_images():
     labelled, other = make_sample(0), make_sample(1)
     del other.gt_sem_seg
