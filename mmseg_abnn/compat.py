@@ -204,6 +204,12 @@ def imported_class(module: str, name: str) -> type | None:
     return getattr(sys.modules.get(module), name, None)
 
 
+def swaps_channels(data_preprocessor: object) -> bool:
+    """Tell whether a data preprocessor turns BGR into RGB, or back: its attribute has two names."""
+    names = ('_channel_conversion', 'channel_conversion')
+    return any(getattr(data_preprocessor, name, False) for name in names)
+
+
 def prepare_distributed(cfg: 'Config', launcher: str) -> None:
     """Make MMEngine's ``pytorch`` launcher usable on machines without a GPU.
 

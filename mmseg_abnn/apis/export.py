@@ -96,6 +96,7 @@ def export_segmentor(
         )
     _check_size(size)
     logits = SegmentorLogits(network)
+    logits.check_normalization()
     shape = (2, logits.channels, *(size or _EXAMPLE_SIZE))
     example = torch.full(shape, 255.0, device=next(network.parameters()).device)
     banks = [cast(MemberBank, bank) for bank in network.members]

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import torch
 from mmengine.registry import init_default_scope
-from mmseg.models import SegTTAModel
+from mmseg.models import SegDataPreProcessor, SegTTAModel
 from mmseg.structures import SegDataSample
 from scipy.special import entr
 from torch import nn
@@ -22,6 +22,7 @@ from mmseg_abnn.apis import export_network, export_segmentor
 from mmseg_abnn.apis.export import NOISE, OPSET
 from mmseg_abnn.apis.export_check import onnx_differences
 from mmseg_abnn.models.prediction_settings import PredictionSettings
+from mmseg_abnn.models.segmentors import SegmentorLogits
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 SETTINGS = dict(num_samples=1, seed=4, temperature=1.7, labels_from='base', include_base=True)
@@ -226,6 +227,16 @@ def test_the_check_of_an_onnx_file(tmp_path):
     assert onnx_differences(exported)['probabilities'] > 1e-2
 
 
+def test_five_bands(tmp_path):
+    model = segmentor(num_samples=1)
+    model.backbone.conv = nn.Conv2d(5, 8, 3, stride=2, padding=1).requires_grad_(False)
+    model.data_preprocessor = SegDataPreProcessor()
+    path = str(tmp_path / 'abnn.pt2')
+    export_segmentor(model, path, size=(16, 24))
+    x = torch.cat([pixels(2, 16, 24), pixels(2, 16, 24)[:, :2]], dim=1)
+    assert_parity(run_program(path, image=x.float()), predicted(model, x))
+
+
 class Slicing(nn.Module):
     """A network whose computation depends on the size in Python."""
 
@@ -272,6 +283,37 @@ def test_a_model_that_is_no_graph(tmp_path):
     with pytest.raises(ValueError, match="mode='slide' cannot be exported: the number of windows"):
         export_segmentor(model, path)
     assert list(tmp_path.iterdir()) == []
+
+
+class Brightening(SegDataPreProcessor):
+    """A preprocessor that a graph does not know."""
+
+    def forward(self, data, training=False):
+        data = super().forward(data, training)
+        return {**data, 'inputs': data['inputs'] + 1}
+
+
+def test_a_preprocessor_that_is_not_known(tmp_path):
+    model = segmentor()
+    model.data_preprocessor = Brightening(mean=[1.0] * 3, std=[2.0] * 3, rgb_to_bgr=True)
+    with pytest.raises(ValueError, match='Brightening does more to an image than normalizing'):
+        export_segmentor(model, str(tmp_path / 'abnn.onnx'))
+
+
+@pytest.mark.parametrize(
+    'preprocessor',
+    [
+        dict(),
+        dict(bgr_to_rgb=True),
+        dict(mean=[1.0, 2.0, 3.0], std=[2.0, 3.0, 4.0]),
+        dict(mean=[1.0, 2.0, 3.0], std=[2.0, 3.0, 4.0], rgb_to_bgr=True),
+        dict(mean=[9.0], std=[2.0], test_cfg=dict(size_divisor=100)),
+    ],
+)
+def test_the_preprocessors_of_mmsegmentation_are(preprocessor):
+    model = segmentor()
+    model.data_preprocessor = SegDataPreProcessor(**preprocessor)
+    SegmentorLogits(model).check_normalization()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from typing import Any, cast
 
-from torch import Tensor
+import torch
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
 
+from ...compat import swaps_channels
 from ..network_logits import NetworkLogits
 
 
@@ -23,20 +26,42 @@ class SegmentorLogits(NetworkLogits):
             image: Pixel values as the pipeline loads them, 0 to 255 and in its order of channels
                 (BGR, of MMSegmentation's), as floats of shape (N, channels, H, W).
         """
-        network = cast(Any, self.network)
-        preprocessor = network.data_preprocessor
-        if getattr(preprocessor, '_channel_conversion', False) and image.shape[1] == 3:
+        image = self.normalized(image)
+        size = image.shape[2:]
+        meta = dict(ori_shape=size, img_shape=size, pad_shape=size)
+        return cast(Any, self.network).encode_decode(image, [meta])
+
+    def normalized(self, image: Tensor) -> Tensor:
+        """Return what the network's data preprocessor makes of images, but for padding."""
+        preprocessor = cast(Any, self.network).data_preprocessor
+        if swaps_channels(preprocessor) and image.shape[1] == 3:
             image = image.flip(1)
         if getattr(preprocessor, '_enable_normalize', False):
             image = (image - preprocessor.mean) / preprocessor.std
-        size = image.shape[2:]
-        return network.encode_decode(image, [dict(ori_shape=size, img_shape=size, pad_shape=size)])
+        return image
+
+    def check_normalization(self) -> None:
+        """Raise ValueError if the data preprocessor does something else to an image."""
+        preprocessor = cast(Any, self.network).data_preprocessor
+        device = next(self.network.parameters()).device
+        generator = torch.Generator().manual_seed(0)
+        image = 255 * torch.rand(self.channels, 64, 96, generator=generator).to(device)
+        data = dict(inputs=[image], data_samples=[SegDataSample()])
+        found = preprocessor(data, False)['inputs'][0]
+        expected = self.normalized(image[None])[0]
+        inside = found[:, : image.shape[1], : image.shape[2]]  # it may be padded
+        if inside.shape != expected.shape or not torch.allclose(inside, expected, atol=1e-4):
+            raise ValueError(
+                f'{type(preprocessor).__name__} does more to an image than normalizing it and '
+                'changing the order of its channels, which is all that a graph does'
+            )
 
     @property
     def channels(self) -> int:
-        """The number of channels of an image."""
-        mean = getattr(cast(Any, self.network).data_preprocessor, 'mean', None)
-        return 3 if mean is None else mean.numel()
+        """The number of channels of an image, which the first convolution takes."""
+        modules = cast(Any, self.network).backbone.modules()
+        convolutions = (m.in_channels for m in modules if isinstance(m, nn.Conv2d))
+        return next(convolutions, 3)
 
     @property
     def padding(self) -> dict[str, Any]:
