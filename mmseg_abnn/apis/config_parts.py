@@ -3,6 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+LOADING = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+"""Settings of a data loader that change how fast it is, and not what it gives."""
+
 
 def type_name(part: Mapping[str, Any] | None) -> str:
     """Return the name of the class that a part builds: registered, with its scope, or a class."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from .config_parts import drop_initialization, has_hook, plain, type_name
+from .config_parts import LOADING, drop_initialization, has_hook, plain, type_name
 from .short_schedule import write_checkpoints
 
 # what makes a member what it is; other settings may change between two calls
@@ -19,8 +19,7 @@ _DECISIVE = (
     'train_dataloader',
     'randomness',
 )
-_LOADING = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
-_INDECISIVE = (*_LOADING, 'test_cfg', 'val_interval', 'val_begin')
+_INDECISIVE = (*LOADING, 'test_cfg', 'val_interval', 'val_begin')
 
 
 def check_config(cfg: Config, only: int | None = None) -> None:

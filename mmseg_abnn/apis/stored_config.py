@@ -16,31 +16,37 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
-from .config_parts import dicts_in
+from .config_parts import LOADING, dicts_in
 from .registered import registries
 
 _SCOPES = {*MODULE2PACKAGE, 'mmengine', 'mmseg_abnn'}
-_LOCATIONS = ('load_from', 'work_dir', 'launcher', 'resume')  # where the training ran, and how
+# where and how a training ran; what came out of it does not depend on these
+_OF_THE_RUN = (
+    *('load_from', 'work_dir', 'launcher', 'resume', 'experiment_name', 'model_wrapper_cfg'),
+    *('default_hooks', 'env_cfg', 'log_level', 'log_processor', 'vis_backends', 'visualizer'),
+)
+_OF_A_LOOP = (*LOADING, 'val_interval', 'val_begin')
 
 
 def write_config_text(cfg: Config) -> str:
     """Return a config as text that MMEngine and :func:`read_config_text` read.
 
     Args:
-        cfg: A complete config. Absolute paths in it are cut to their last part; ``load_from``,
-            ``work_dir`` and ``launcher`` are left out.
+        cfg: A complete config. Absolute paths in it are cut to their last part, and what says where
+            and how a training runs is left out: files, hooks for its log and its checkpoints, the
+            launcher, workers.
     """
-    plain = _plain(cfg.to_dict())
+    plain = _plain({key: cfg[key] for key in cfg if key not in _OF_THE_RUN})
     return ''.join(
         f'{key} = {pformat(value, width=96, sort_dicts=False)}\n'
         for key, value in sorted(plain.items())
-        if key not in _LOCATIONS and str(key).isidentifier()
+        if str(key).isidentifier()
     )
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items() if key not in _OF_A_LOOP}
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(item) for item in value)
     if isinstance(value, str):

@@ -8,31 +8,23 @@ import argparse
 import importlib.util
 import os
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from torch import nn
+from mmseg.models import BaseSegmentor
 
 import mmseg_abnn  # noqa: F401  registers what configs name
-from mmseg_abnn.apis import (
-    CommandParser,
-    add_common_arguments,
-    check_segmentor,
-    export_segmentor,
-    load_config,
-    load_runner,
-)
+from mmseg_abnn.apis import CommandParser, export_segmentor, init_model
+from mmseg_abnn.apis.command_line import read_options
 from mmseg_abnn.apis.export import NOISE
 from mmseg_abnn.apis.export_check import onnx_differences
-from mmseg_abnn.models.wrappers import unwrapped
+from mmseg_abnn.parsers import add_config_options
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument('config', help='the config of the ABNN')
-    parser.add_argument('checkpoint', help='its checkpoint, with the members')
+    parser.add_argument('model', help='the abnn.pth of an ABNN, or a config with --weights')
     parser.add_argument('out', help='the file to write: .onnx, or .pt2 for torch.export')
-    add_common_arguments(parser)
+    parser.add_argument('--weights', help='the checkpoint, where the model is a config')
+    add_config_options(parser)
     parser.add_argument(
         '--noise',
         choices=NOISE,
@@ -50,18 +42,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_model(cfg: Config, checkpoint: str) -> nn.Module:
-    """Return the segmentor with its weights, Bayesian layers and members."""
-    return unwrapped(load_runner(cfg, checkpoint).model)
-
-
 def main() -> None:
     """Export."""
     args = parse_args()
-    cfg = load_config(args, analysis='export')
-    check_segmentor(cfg, 'export.py')
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = load_model(cfg, args.checkpoint).cpu()
+    model = init_model(args.model, args.weights, 'cpu', read_options(args.cfg_options))
+    if not isinstance(model, BaseSegmentor):
+        raise TypeError(f'export.py is for segmentors, got {type(model).__name__}')
     size = None if args.size is None else (args.size[0], args.size[1])
     exported = export_segmentor(model, args.out, size, args.noise)
     for file in exported.files:

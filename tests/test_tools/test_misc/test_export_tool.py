@@ -1,4 +1,4 @@
-"""tools/misc/export.py, from a config and a checkpoint to a file that onnxruntime runs."""
+"""tools/misc/export.py, from a checkpoint to a file that onnxruntime runs."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy.special import entr
 
-from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, data_options, run_tool, succeeded
+from helpers.tool_runner import ABNN_CONFIG, data_options, run_tool, succeeded
 
 SIZE = (64, 128)
 NAME = 'test_ood/leftImg8bit/000000_leftImg8bit'
@@ -23,8 +23,8 @@ def test_the_file_gives_the_maps_that_a_test_saves(abnn, data, tmp_path):
     out = tmp_path / 'made/abnn.onnx'
     # the network was hardly trained: its logits are close to zero
     options = {**data_options(data), 'model.test_cfg.temperature': 0.002}
-    arguments = (ABNN_CONFIG, abnn / 'abnn.pth', out, '--work-dir', tmp_path)
-    result = succeeded(export(*arguments, '--noise', 'input', '--size', *SIZE, options=options))
+    arguments = (abnn / 'abnn.pth', out, '--noise', 'input', '--size', *SIZE)
+    result = succeeded(export(*arguments, options=options))
     files = re.findall(r'^Written: (\S+) \(', result.stdout, re.MULTILINE)
     assert files == [str(out), str(out.with_name('abnn_functions.npz'))]
     (shown,) = re.findall(r'^  probabilities: (\S+)$', result.stdout, re.MULTILINE)
@@ -68,7 +68,7 @@ def test_the_file_gives_the_maps_that_a_test_saves(abnn, data, tmp_path):
     ],
 )
 def test_what_cannot_be_exported(out, options, message, abnn, data, tmp_path):
-    arguments = (ABNN_CONFIG, abnn / 'abnn.pth', tmp_path / out, '--work-dir', tmp_path)
+    arguments = (ABNN_CONFIG, tmp_path / out, '--weights', abnn / 'abnn.pth')
     result = export(*arguments, options={**data_options(data), **options})
     assert result.returncode == 1
     assert message in result.stderr.splitlines()[-1]
@@ -78,5 +78,5 @@ def test_what_cannot_be_exported(out, options, message, abnn, data, tmp_path):
 def test_a_network_that_does_not_sample(base, data, tmp_path):
     options = data_options(data)
     out = tmp_path / 'base.onnx'
-    result = export(BASE_CONFIG, base, out, '--work-dir', tmp_path, options=options)
+    result = export(base, out, options=options)
     assert 'TypeError: `model` must be a segmentor that samples' in result.stderr.splitlines()[-1]
