@@ -11,7 +11,7 @@ from mmseg_abnn.compat import configs_folder
 FOLDERS = ('abnn', 'deeplabv3plus')
 CONFIGS = [path for name in FOLDERS for path in sorted((configs_folder() / name).glob('*.py'))]
 OF_THE_RUN = {
-    'load_from', 'work_dir', 'default_hooks', 'env_cfg', 'log_level', 'log_processor',
+    'load_from', 'work_dir', 'resume', 'default_hooks', 'env_cfg', 'log_level', 'log_processor',
     'vis_backends', 'visualizer',
 }  # fmt: skip
 OF_A_LOOP = {'num_workers', 'persistent_workers', 'pin_memory', 'val_interval'}
