@@ -99,7 +99,8 @@ class ImagePrediction:
         Returns:
             RGB uint8 array.
         """
-        limits = {name: self.limits(name) for name in scores}
+        # what functions disagree about is a small part of ln K: its scale is that of the image
+        limits = {name: self.limits(name) for name in scores if name != 'mutual_information'}
         return uncertainty_overlay(
             self.background(image),
             self.labels,
