@@ -24,8 +24,8 @@ abnn = dict(
     eta=dict(type='sparse', weight=0.5),
     max_iters=4000,  # ours: 5% of a schedule of 80,000 iterations, as short ones were enough
     max_epochs=None,  # in place of max_iters, for schedules in epochs
-    # optimizer=dict(lr=0.1) changes the rate alone. Another one takes `_delete_=True` in a config that
-    # inherits from this one: optimizer=dict(_delete_=True, type='AdamW', lr=1e-4).
+    # optimizer=dict(lr=0.1) changes the rate alone; where a config inherits from this one, another
+    # optimizer takes `_delete_=True`: optimizer=dict(_delete_=True, type='AdamW', lr=1e-4).
     # SGD with Nesterov's momentum and this weight decay as in the authors' code; the rate is ours
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4),
 )
