@@ -22,7 +22,7 @@ from helpers.tool_runner import (
     succeeded,
 )
 from mmseg_abnn.apis.member_files import load_member
-from mmseg_abnn.checkpoint import member_states, read_checkpoint, state_hash
+from mmseg_abnn.checkpoint import member_states, network_state, read_checkpoint, state_hash
 from mmseg_abnn.datasets import MiniStreetsDataset
 from mmseg_abnn.evaluation.functional import average_precision, fpr_at_recall, roc_auc
 
@@ -71,7 +71,7 @@ def test_tools_in_processes_of_their_own(base, abnn, data, tmp_path):
 def test_members_start_from_the_base_and_change_its_norms_only(base, abnn):
     state = read_checkpoint(base)['state_dict']
     ensemble = read_checkpoint(abnn / 'abnn.pth')
-    assert ensemble['state_dict'].keys() == state.keys()
+    assert network_state(ensemble).keys() == state.keys()
     assert all(torch.equal(ensemble['state_dict'][n], t) for n, t in state.items())
     statistics = [n for n in state if n.endswith('.running_mean') and n.startswith('backbone.')]
     norms = {n.removesuffix('.running_mean') for n in statistics}

@@ -78,11 +78,11 @@ def main() -> None:
     init_default_scope('mmseg')
     keep_annotations_only(cfg.test_dataloader.dataset)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    if not check_labels_exist(dataset):
+        raise ValueError("the config's test set has no labels to measure predictions with")
     check_test_data(dataset)
     metric = build_metric(cfg, args)
     metric.dataset_meta = dataset.metainfo
-    if not check_labels_exist(dataset):
-        raise ValueError("the config's test set has no labels to measure predictions with")
     paths = find_all(dataset, folder, args.scores)
     for index in track_iter_progress(range(len(dataset))):
         info = dataset[index]
