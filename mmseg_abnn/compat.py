@@ -11,6 +11,7 @@ import importlib.util
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import PackageNotFoundError, version
@@ -86,6 +87,8 @@ def check_stack() -> None:
                 f'`{module}` is installed by {" and ".join(both)}, which overwrite each other. '
                 f'Uninstall all of them, then install one distribution.\n{INSTALL_HINT}'
             )
+    # of an operator that MMCV comes without, and nothing here needs
+    warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
     for module in _REQUIRED:
         try:
             importlib.import_module(module)

@@ -31,11 +31,13 @@ from ..package_configs import find_config
 from .class_names import dataset_meta
 from .command_line import is_classifier, merge_options
 from .config_parts import drop_initialization, type_name
-from .inference_pipeline import for_arrays, inference_pipeline
+from .inference_pipeline import for_arrays, inference_pipeline, reads_colors
 from .stored_config import check_registered, read_config_text
 
 Image: TypeAlias = str | os.PathLike[str] | np.ndarray
-"""A path, or pixels of shape (H, W, 3) in the order blue, green, red, as OpenCV reads them."""
+"""A path, or pixels: uint8 from 0 to 255 of shape (H, W, 3) in the order blue, green, red, as
+OpenCV reads them. A pipeline that reads other images, such as those of five bands, takes such
+arrays."""
 
 
 def init_model(
@@ -182,9 +184,9 @@ def inference_model(
         raise ValueError(f'`batch_size` must be an int >= 1, got {batch_size!r}')
     single = isinstance(images, (str, os.PathLike, np.ndarray))
     listed: list[Any] = [images] if single else list(cast(Sequence[Image], images))
-    for image in listed:
-        _check_image(image)
     pipeline = inference_pipeline(model.cfg)
+    for image in listed:
+        _check_image(image, reads_colors(pipeline))
     # another network may have been built since
     with DefaultScope.overwrite_default_scope(model.cfg.default_scope):
         from_file, from_array = Compose(pipeline), Compose(for_arrays(pipeline))
@@ -203,10 +205,21 @@ def inference_model(
     return results[0] if single else results
 
 
-def _check_image(image: Any) -> None:
+def _check_image(image: Any, of_colors: bool) -> None:
+    """Refuse what the network was not trained on.
+
+    Args:
+        image: A path or an array.
+        of_colors: Whether its pipeline reads every file as three colors of 8 bits.
+    """
     if isinstance(image, np.ndarray):
         if image.ndim not in (2, 3) or 0 in image.shape:
             raise ValueError(f'an image must have shape (H, W, 3), got {image.shape}')
+        if of_colors and (image.shape[2:] != (3,) or image.dtype != np.uint8):
+            raise ValueError(
+                'an image must be what the pipeline of this network reads from a file, uint8 from '
+                f'0 to 255 of shape (H, W, 3), got {image.dtype} of shape {image.shape}'
+            )
         if image.dtype.kind not in 'uif':
             raise ValueError(f'an image must hold numbers, got {image.dtype}')
     elif not isinstance(image, (str, os.PathLike)):
@@ -215,12 +228,16 @@ def _check_image(image: Any) -> None:
         raise FileNotFoundError(f'there is no image file {located(image)}')
 
 
+class UnreadableImageError(ValueError):
+    """A file or an array that the test pipeline cannot read and prepare."""
+
+
 def _prepared(pipeline: Compose, data: dict[str, Any], name: str) -> dict[str, Any]:
     try:
         return pipeline(data)
     # MMCV's loader asserts that there is an image, and OpenCV has an error of its own
     except (AssertionError, OSError, ValueError, cv2.error) as error:
-        raise ValueError(
+        raise UnreadableImageError(
             f'{name} cannot be read and prepared by the test pipeline: {error}'
         ) from error
 

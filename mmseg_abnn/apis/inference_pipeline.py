@@ -39,10 +39,22 @@ def inference_pipeline(cfg: Config) -> list[ConfigDict]:
 
 def for_arrays(pipeline: Sequence[ConfigDict]) -> list[ConfigDict]:
     """Return a pipeline that takes images which are loaded already."""
-    return [
-        ConfigDict(type='mmseg.LoadImageFromNDArray') if _loads_image(transform) else transform
-        for transform in pipeline
-    ]
+    return [_taking_arrays(each) if _loads_image(each) else each for each in pipeline]
+
+
+def _taking_arrays(loader: ConfigDict) -> ConfigDict:
+    to_float32 = bool(loader.get('to_float32', False))
+    return ConfigDict(type='mmseg.LoadImageFromNDArray', to_float32=to_float32)
+
+
+def reads_colors(pipeline: Sequence[ConfigDict]) -> bool:
+    """Tell whether a pipeline reads every file as three colors of 8 bits."""
+    loaders = [transform for transform in pipeline if _loads_image(transform)]
+    usual = {'LoadImageFromFile', 'LoadImageFromNDArray'}
+    return all(
+        type_name(loader) in usual and loader.get('color_type', 'color') == 'color'
+        for loader in loaders
+    )
 
 
 def _first_pipeline(dataset: Any) -> Any:

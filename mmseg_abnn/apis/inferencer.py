@@ -17,8 +17,10 @@ from ..evaluation.score_maps import check_format
 from .command_line import read_options
 from .image_prediction import ImagePrediction
 from .image_sources import Film, NamedImage, find_sources
-from .inference import inference_model, init_model
+from .inference import UnreadableImageError, inference_model, init_model
 from .prediction_output import PredictionOutput
+
+_NAMED = 3  # files that an error names
 
 
 class ABNNInferencer:
@@ -114,8 +116,9 @@ class ABNNInferencer:
             :meth:`stream` yields them as arrays.
 
         Raises:
-            ValueError: If an argument is not allowed, a score is not known, a file cannot be read,
-                or a film is given without ``out_dir``.
+            ValueError: If an argument is not allowed, a score is not known, a film is given without
+                ``out_dir``, or a file cannot be read; with ``out_dir`` at the end, when all
+                others are written.
             FileNotFoundError: If there is no such file or folder.
         """
         sources = find_sources(inputs, self._num_arrays)
@@ -133,7 +136,9 @@ class ABNNInferencer:
             maps = ['msp', *(name for name in maps if name != 'msp')]
         output = PredictionOutput(out_dir, maps, score_format, self.palette) if out_dir else None
         predictions, drawn = [], []
-        for named, prediction in self._predict(iter(images), batch_size, len(images)):
+        # what is written stays, so one broken file of many is no reason to stop
+        unreadable: list[str] | None = None if output is None else []
+        for named, prediction in self._predict(iter(images), batch_size, len(images), unreadable):
             prediction.check_maps(maps)
             picture = None
             if return_vis or (pictures and output is not None):
@@ -145,6 +150,11 @@ class ABNNInferencer:
         for film in films:
             frames = self._predict(film.frames(max_frames), batch_size, len(film))
             cast(PredictionOutput, output).write_film(film, frames, pictures)
+        if unreadable:
+            raise ValueError(
+                f'{len(unreadable)} of {len(images)} images were left out, all others are written: '
+                f'{"; ".join(unreadable[:_NAMED])}'
+            )
         single = len(images) == 1 and not films and not isinstance(inputs, (list, tuple))
         single = single and not (isinstance(inputs, (str, os.PathLike)) and os.path.isdir(inputs))
         if return_datasamples:
@@ -177,17 +187,36 @@ class ABNNInferencer:
                 yield from self._predict(iter([source]), batch_size, 1)
 
     def _predict(
-        self, images: Iterator[NamedImage], batch_size: int, count: int
+        self,
+        images: Iterator[NamedImage],
+        batch_size: int,
+        count: int,
+        unreadable: list[str] | None = None,
     ) -> Iterator[tuple[NamedImage, ImagePrediction]]:
         bar = ProgressBar(count) if self.show_progress and count > 1 else None
         while batch := list(islice(images, max(1, batch_size))):
-            samples = inference_model(self.model, [named.image for named in batch], batch_size)
-            for named, sample in zip(batch, samples, strict=True):
+            for named, sample in self._samples(batch, batch_size, unreadable):
                 yield named, ImagePrediction.read(named.name, sample)
                 if bar is not None:
                     bar.update()
         if bar is not None:
             print(flush=True)
+
+    def _samples(
+        self, batch: list[NamedImage], batch_size: int, unreadable: list[str] | None
+    ) -> Iterator[tuple[NamedImage, Any]]:
+        try:
+            samples = inference_model(self.model, [named.image for named in batch], batch_size)
+        except UnreadableImageError as error:
+            if unreadable is None:
+                raise
+            if len(batch) == 1:
+                unreadable.append(str(error))
+            else:
+                for named in batch:
+                    yield from self._samples([named], batch_size, unreadable)
+        else:
+            yield from zip(batch, samples, strict=True)
 
 
 def predict_command(args: Namespace) -> None:

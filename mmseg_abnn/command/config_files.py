@@ -24,7 +24,9 @@ def _add_list_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _list(args: argparse.Namespace) -> None:
     names = own_configs(parts=args.all)
-    pattern = args.pattern if any(sign in args.pattern for sign in '*?[') else f'*{args.pattern}*'
+    # of the path behind the package's name, unless that is part of the pattern
+    own = any(sign in args.pattern for sign in '*?[') or '::' in args.pattern
+    pattern = args.pattern if own else f'*::*{args.pattern}*'
     found = [name for name in names if fnmatchcase(name, pattern)]
     if not found:
         sys.exit(f'none of the {len(names)} configs matches {args.pattern!r}')

@@ -1,6 +1,7 @@
 """Choosing a subcommand."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from ..messages import did_you_mean
 from ..parsers import CommandParser
 from .config_files import COPY_CONFIG, LIST_CONFIGS
 from .environment import ENV
+from .exporting import EXPORT
 from .members import MERGE, SUGGEST_ALPHA
 from .networks import TEST, TRAIN
 from .predicting import PREDICT
 from .subcommand import Subcommand
 
 PROG = 'mmseg-abnn'
+_FOR_USERS = (ValueError, TypeError, OSError, ImportError)
 _DESCRIPTION = 'Make a trained MMSegmentation segmentor Bayesian, test it, and predict with it.'
 _SUBCOMMANDS: dict[str, Subcommand] = {
     subcommand.name: subcommand
@@ -22,6 +25,7 @@ _SUBCOMMANDS: dict[str, Subcommand] = {
         TRAIN,
         TEST,
         PREDICT,
+        EXPORT,
         SUGGEST_ALPHA,
         MERGE,
         LIST_CONFIGS,
@@ -45,7 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f'there is no subcommand {name!r}{did_you_mean(name, _SUBCOMMANDS)}; there are '
             f'{", ".join(_SUBCOMMANDS)}'
         )
-    _SUBCOMMANDS[name].main(arguments[1:], f'{PROG} {name}')
+    prog = f'{PROG} {name}'
+    try:
+        _SUBCOMMANDS[name].main(arguments[1:], prog)
+    except _FOR_USERS as error:
+        if not _raised_by_us(error):
+            raise
+        sys.exit(f'{prog}: error: {error}')
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Tell whether an error was raised in this package: its message says all, and no traceback."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return Path(last.filename).is_relative_to(Path(__file__).parents[1])
 
 
 def run_tool(name: str) -> None:

@@ -39,6 +39,8 @@ def test_configs_of_networks_are_listed(capsys):
 def test_a_pattern_is_a_part_of_a_name_or_describes_a_whole_one(capsys):
     assert listed(capsys, 'abnn/deeplabv3plus_muad') == [MUAD, MUAD.replace('.py', '_paper.py')]
     assert listed(capsys, '*abnn/*_muad.py') == [MUAD]
+    # the name of the package is in all of them
+    assert all('abnn' in name.partition('::')[2] for name in listed(capsys, 'abnn'))
     with pytest.raises(SystemExit) as end:
         main(['list-configs', 'nowhere'])
     assert "configs matches 'nowhere'" in str(end.value.code)

@@ -13,6 +13,7 @@ SUBCOMMANDS = (
     'train',
     'test',
     'predict',
+    'export',
     'suggest-alpha',
     'merge',
     'list-configs',

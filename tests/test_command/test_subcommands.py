@@ -132,3 +132,19 @@ def test_env_names_versions_and_distributions(capsys, monkeypatch):
         'numpy: not installed',
         'CUDA available: False',
     ]
+
+
+def test_an_error_of_ours_is_one_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(['predict', 'missing.pth', 'a.png'])
+    assert end.value.code == (
+        'mmseg-abnn predict: error: there is no checkpoint file missing.pth (relative to '
+        f'{tmp_path})'
+    )
+
+
+def test_an_error_of_others_has_its_traceback(monkeypatch):
+    monkeypatch.setattr('mmseg_abnn.command.config_files.own_configs', lambda parts: int('x'))
+    with pytest.raises(ValueError, match='invalid literal'):
+        main(['list-configs'])

@@ -55,7 +55,13 @@ def test_images_of_one_size_go_together_and_keep_their_order(model, batch_size, 
         ('missing.png', FileNotFoundError, 'no image file .*missing.png'),
         (np.zeros((2, 3, 4, 5)), ValueError, r'shape \(H, W, 3\), got \(2, 3, 4, 5\)'),
         (np.zeros((0, 4, 3)), ValueError, r'got \(0, 4, 3\)'),
-        (np.array([['a']]), ValueError, 'must hold numbers'),
+        (
+            picture(0) / 255,
+            ValueError,
+            r'uint8 from 0 to 255 .* got float64 of shape',
+        ),
+        (picture(0).astype(np.uint16), ValueError, 'got uint16'),
+        (picture(0)[..., 0], ValueError, r'got uint8 of shape \(48, 64\)'),
         ([picture(0), 7], TypeError, 'a path or an array, got int'),
     ],
 )
@@ -74,6 +80,14 @@ def test_a_file_that_is_no_image_is_named(model, tmp_path):
 def test_a_batch_has_a_size(model, value):
     with pytest.raises(ValueError, match='`batch_size` must be an int >= 1'):
         inference_model(model, picture(0), batch_size=value)
+
+
+def test_a_pipeline_of_other_images_takes_other_arrays(model, monkeypatch):
+    loader = dict(type='LoadSingleRSImageFromFile')
+    monkeypatch.setitem(model.cfg, 'test_pipeline', [loader, *PIPELINE[1:]])
+    monkeypatch.setitem(model.cfg, 'test_dataloader', None)
+    image = picture(0)
+    assert equal(inference_model(model, image.astype(np.float32)), inference_model(model, image))
 
 
 DATA = dict(type='BaseSegDataset', pipeline=PIPELINE)

@@ -196,6 +196,21 @@ def test_films_and_folders_that_hold_nothing(inferencer, data, tmp_path):
         inferencer(tmp_path / 'empty')
 
 
+@pytest.mark.parametrize('batch_size', [1, 3])
+def test_one_broken_file_of_many(inferencer, data, tmp_path, batch_size):
+    inputs = tmp_path / 'inputs'
+    inputs.mkdir()
+    for index in (0, 2):
+        cv2.imwrite(str(inputs / f'{index}.png'), picture(index))
+    (inputs / '1.png').write_bytes(b'no image')
+    message = r'1 of 3 images were left out, all others are written: \S+1\.png cannot be read'
+    with pytest.raises(ValueError, match=message):
+        inferencer(inputs, batch_size=batch_size, out_dir=tmp_path / 'out')
+    assert {path.name for path in tmp_path.glob('out/vis/*')} == {'0.png', '2.png'}
+    with pytest.raises(ValueError, match=r'1\.png cannot be read'):  # nothing would be kept
+        inferencer(inputs, batch_size=batch_size)
+
+
 def test_a_folder_behind_a_link_is_searched(data, tmp_path):
     (tmp_path / 'linked').symlink_to(data / 'a')
     cv2.imwrite(str(tmp_path / 'own.jpg'), picture(2))
