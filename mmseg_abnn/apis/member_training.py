@@ -114,7 +114,8 @@ def _checkpoints(work_dir: str) -> Iterator[str]:
     """Name the checkpoints of an interrupted training, the latest first."""
     last = find_latest_checkpoint(work_dir)
     if last is not None:  # an absolute path; the folder may have been moved since
-        yield os.path.join(work_dir, os.path.basename(last))
+        here = os.path.join(work_dir, os.path.basename(last))
+        yield here if os.path.isfile(here) else last  # `out_dir` of a CheckpointHook
     others = glob.glob(os.path.join(glob.escape(work_dir), '*_*.pth'))
     yield from sorted(others, key=os.path.getmtime, reverse=True)
 

@@ -104,13 +104,18 @@ def test_a_member_survives_its_validation(tmp_path, monkeypatch, checkpoint):
         assert torch.equal(member_states(ensemble)[0][name], tensor)
 
 
-def test_a_config_without_hooks_and_visualizer_is_resumed(tmp_path, monkeypatch):
+@pytest.mark.parametrize('elsewhere', [False, True])
+def test_a_config_without_hooks_and_visualizer_is_resumed(tmp_path, monkeypatch, elsewhere):
     base = base_checkpoint(tmp_path / 'base.pth', **TINY)
 
     def config(folder, **changes):
         cfg = small_config(tmp_path / folder, base, network=TINY, iterations=5)
         cfg.num_members = 1
         cfg.pop('default_hooks')
+        if elsewhere:
+            cfg.default_hooks = dict(
+                checkpoint=dict(type='CheckpointHook', interval=1, out_dir=str(tmp_path / 'saved'))
+            )
         cfg.visualizer = None
         cfg.custom_hooks.append(dict(type='Interrupts'))
         cfg.update(changes)
@@ -119,7 +124,8 @@ def test_a_config_without_hooks_and_visualizer_is_resumed(tmp_path, monkeypatch)
     monkeypatch.setattr(Interrupts, 'wanted', True)
     with pytest.raises(KeyboardInterrupt):
         train(config('work'))
-    assert (tmp_path / 'work/member_0/iter_3.pth').is_file()
+    folder = 'saved' if elsewhere else 'work'
+    assert (tmp_path / folder / 'member_0/iter_3.pth').is_file()
     monkeypatch.setattr(Interrupts, 'wanted', False)
     Interrupts.seen.clear()
     train(config('work', resume=True))

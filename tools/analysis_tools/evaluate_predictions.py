@@ -45,7 +45,7 @@ def keep_annotations_only(dataset: Any) -> None:
         for part in dataset.get('datasets', [dataset.get('dataset')]):
             keep_annotations_only(part)
         return
-    kept = [step for step in dataset.get('pipeline', []) if 'Annotations' in str(step['type'])]
+    kept = [step for step in dataset.get('pipeline', []) if 'Annotations' in type_name(step)]
     if not kept:
         raise ValueError("the pipeline of the config's test set loads no annotations")
     dataset['pipeline'] = kept
