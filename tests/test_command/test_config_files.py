@@ -53,7 +53,7 @@ def test_a_copy_says_the_same_wherever_it_lies(name, tmp_path, capsys):
     assert capsys.readouterr().out == f'Written: {out}\n'
     original = Config.fromfile(ROOT / 'configs' / name.removeprefix('mmseg_abnn::'))
     assert Config.fromfile(out).to_dict() == original.to_dict()
-    with pytest.raises(FileExistsError, match=r'mine\.py is there already, and is not overwritten'):
+    with pytest.raises(SystemExit, match=r'mine\.py is there already, and is not overwritten'):
         main(['copy-config', name, str(out)])
 
 
@@ -65,16 +65,16 @@ def test_a_copy_into_a_folder_keeps_its_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'error', 'message'),
+    ('arguments', 'message'),
     [
-        (('mmseg::a/b.py',), ValueError, "inherit it by _base_ = 'mmseg::a/b.py'"),
-        ((MUAD, 'mine.txt'), ValueError, r'must be a folder, or end in \.py, got mine\.txt \(rel'),
-        ((MUAD.replace('muad', 'mud'),), FileNotFoundError, rf"did you mean '{MUAD}'"),
+        (('mmseg::a/b.py',), "inherit it by _base_ = 'mmseg::a/b.py'"),
+        ((MUAD, 'mine.txt'), r'must be a folder, or end in \.py, got mine\.txt \(rel'),
+        ((MUAD.replace('muad', 'mud'),), rf"did you mean '{MUAD}'"),
     ],
 )
-def test_what_cannot_be_copied(arguments, error, message, tmp_path, monkeypatch):
+def test_what_cannot_be_copied(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(error, match=message):
+    with pytest.raises(SystemExit, match=message):
         main(['copy-config', *arguments])
     assert list(tmp_path.iterdir()) == []
 
