@@ -83,7 +83,7 @@ def test_a_batch_has_a_size(model, value):
 
 
 def test_a_pipeline_of_other_images_takes_other_arrays(model, monkeypatch):
-    loader = dict(type='LoadSingleRSImageFromFile')
+    loader = dict(type='LoadImageFromFile', color_type='unchanged')
     monkeypatch.setitem(model.cfg, 'test_pipeline', [loader, *PIPELINE[1:]])
     monkeypatch.setitem(model.cfg, 'test_dataloader', None)
     image = picture(0)
