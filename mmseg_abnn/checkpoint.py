@@ -114,9 +114,15 @@ def read_checkpoint(path: str | os.PathLike, map_location: Any = 'cpu') -> dict[
         raise ValueError(f'{path} is not a readable checkpoint: {error}') from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not a checkpoint dictionary')
-    if isinstance(checkpoint.get('members'), list):  # the form of earlier versions
-        checkpoint['state_dict'] = with_members(checkpoint['state_dict'], checkpoint.pop('members'))
+    bring_up_to_date(checkpoint)
     return checkpoint
+
+
+def bring_up_to_date(checkpoint: dict[str, Any]) -> None:
+    """Give an ABNN's checkpoint of an earlier version the present form, in place."""
+    if isinstance(checkpoint.get('members'), list):
+        members = checkpoint.pop('members')
+        checkpoint['state_dict'] = with_members(checkpoint['state_dict'], members)
 
 
 def _state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:

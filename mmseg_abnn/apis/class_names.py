@@ -31,6 +31,8 @@ def dataset_meta(cfg: Config, checkpoint: Mapping[str, Any], model: nn.Module) -
     old = {'classes': meta.get('CLASSES'), 'palette': meta.get('PALETTE')}  # MMSegmentation 0.x
     for source in (stored, old, *_of_data_sets(cfg)):
         if isinstance(source, Mapping) and source.get('classes'):
+            if not isinstance(source['classes'], (list, tuple)):
+                raise ValueError(f'`classes` must be a list of names, got {source["classes"]!r}')
             return _complete(source)
     count = _num_classes(model)
     print_log(

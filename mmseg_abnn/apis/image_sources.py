@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ..datasets.output_names import output_names
+from ..datasets.visible_files import visible_files
 from ..messages import located
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
@@ -44,6 +45,8 @@ class Film:
     def __init__(self, source: str | int) -> None:
         self.source = source
         self.is_camera = isinstance(source, int)
+        if isinstance(source, int) and source < 0:  # OpenCV may crash
+            raise ValueError(f'the number of a camera must be >= 0, got {source}')
         self.name = f'camera_{source}' if isinstance(source, int) else Path(source).stem
         self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
@@ -66,6 +69,8 @@ class Film:
             ValueError: If there is not a single one.
         """
         count = 0
+        if stop is not None and stop < 1:
+            raise ValueError(f'`max_frames` must be None or >= 1, got {stop}')
         try:
             while stop is None or count < stop:
                 read, frame = self._capture.read()
@@ -79,40 +84,73 @@ class Film:
             raise ValueError(f'there is no frame in {self.source}')
 
 
-def find_sources(inputs: Any, first: int = 0) -> list[NamedImage | Film]:
+def find_sources(
+    inputs: Any, first: int = 0, outputs: Sequence[str | os.PathLike[str]] = ()
+) -> list[NamedImage | Film]:
     """Return the images and films that are meant.
 
     Args:
         inputs: An image (a path or an array), a folder, which is searched with all folders below
             it, a video file, the number of a camera or ``'camera:0'``; or a list of them.
         first: The number of the first array, which is its name.
+        outputs: Folders that are written to: they are not searched, and no file in them is read.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If a folder holds no image, the list is empty, or a film cannot be opened.
+        ValueError: If a folder holds no image, the list is empty, a film cannot be opened, two
+            inputs would have one name, or one lies in ``outputs``.
         TypeError: If an input is of another type.
     """
     listed = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     if not listed:
         raise ValueError('`inputs` is empty')
+    written = [os.path.realpath(folder) for folder in outputs]
     found: list[str | np.ndarray | Film] = []
     for entry in listed:
-        found += _expand(entry)
-    paths = [entry for entry in found if isinstance(entry, str)]
+        found += _expand(entry, written)
+    files = [each.source if isinstance(each, Film) else each for each in found]
+    paths = [file for file in files if isinstance(file, str)]
+    _check_not_written(paths, written)
     names = output_names(paths)
     arrays = iter(range(first, first + len(found)))
     sources: list[NamedImage | Film] = []
     for entry in found:
         if isinstance(entry, Film):
+            entry.name = names.get(str(entry.source), entry.name)
             sources.append(entry)
         elif isinstance(entry, str):
             sources.append(NamedImage(entry, names[entry]))
         else:
             sources.append(NamedImage(entry, f'{next(arrays):08d}'))
+    _check_different(sources)
     return sources
 
 
-def _expand(entry: Any) -> Sequence[str | np.ndarray | Film]:
+def _check_not_written(paths: Sequence[str], written: Sequence[str]) -> None:
+    for path in paths:
+        inside = [each for each in written if Path(os.path.realpath(path)).is_relative_to(each)]
+        if inside:
+            raise ValueError(
+                f'the input {path} lies in {inside[0]}, which is written to: choose another '
+                '`out_dir`'
+            )
+
+
+def _check_different(sources: Sequence[NamedImage | Film]) -> None:
+    """Refuse names that two inputs would share, as frames of a film and arrays may."""
+    arrays = {s.name for s in sources if isinstance(s, NamedImage) and not isinstance(s.image, str)}
+    files = {s.name for s in sources if isinstance(s, NamedImage) and isinstance(s.image, str)}
+    films = [s.name for s in sources if isinstance(s, Film)]
+    shared = [name for name in files if name in arrays or name.rpartition('/')[0] in films]
+    shared += [name for name in films if films.count(name) > 1]
+    if shared:
+        raise ValueError(
+            f'two inputs would both be called {min(shared)!r}: predict them in two calls, with an '
+            '`out_dir` each'
+        )
+
+
+def _expand(entry: Any, written: Sequence[str]) -> Sequence[str | np.ndarray | Film]:
     if isinstance(entry, np.ndarray):
         return [entry]
     if isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
@@ -127,21 +165,15 @@ def _expand(entry: Any) -> Sequence[str | np.ndarray | Film]:
     if number.isdigit() and not os.path.exists(path):
         return [Film(int(number))]
     if os.path.isdir(path):
-        return _images_in(path)
+        return _images_in(path, written)
     if not os.path.isfile(path):
         raise FileNotFoundError(f'there is no image, folder or video {located(path)}')
     return [Film(path)] if path.lower().endswith(VIDEO_SUFFIXES) else [path]
 
 
-def _images_in(folder: str) -> list[str]:
-    found = [
-        os.path.join(inside, name)
-        for inside, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')
-    ]
+def _images_in(folder: str, written: Sequence[str]) -> list[str]:
+    suffixes = (*IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES))
+    found = [str(path) for path in visible_files(Path(folder), suffixes, written)]
     if not found:
-        raise ValueError(
-            f'there is no image in {located(folder)}: allowed are files {IMAGE_SUFFIXES}'
-        )
-    return sorted(found)
+        raise ValueError(f'there is no image in {folder}: allowed are files {IMAGE_SUFFIXES}')
+    return found

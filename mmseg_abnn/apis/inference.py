@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias, cast, overload
+from weakref import WeakSet
 
 import cv2
 import numpy as np
@@ -18,11 +19,14 @@ from torch import nn
 
 from ..checkpoint import member_states, network_state, read_checkpoint
 from ..conversion import convert_to_abnn
+from ..datasets.pipeline_geometry import GeometryError, check_steps
 from ..engine.entry_points import members_refused
 from ..engine.hooks.checkpoint_members_hook import (
+    check_members,
     check_weights_arrive,
     missing_members,
     noise_differences,
+    other_base,
 )
 from ..member_state import with_members
 from ..messages import located
@@ -30,14 +34,18 @@ from ..models.monte_carlo import MonteCarlo
 from ..package_configs import find_config
 from .class_names import dataset_meta
 from .command_line import is_classifier, merge_options
-from .config_parts import drop_initialization, type_name
+from .config_parts import conversion_settings, drop_initialization, type_name
 from .inference_pipeline import for_arrays, inference_pipeline, reads_colors
-from .stored_config import check_registered, read_config_text
+from .stored_config import read_config_text, resolve_names
 
 Image: TypeAlias = str | os.PathLike[str] | np.ndarray
 """A path, or pixels: uint8 from 0 to 255 of shape (H, W, 3) in the order blue, green, red, as
 OpenCV reads them. A pipeline that reads other images, such as those of five bands, takes such
 arrays."""
+
+
+# MMCV's loader asserts that there is an image, and OpenCV has an error of its own
+_UNREADABLE = (AssertionError, OSError, ValueError, cv2.error)
 
 
 def init_model(
@@ -80,6 +88,7 @@ def init_model(
         )
     path = os.fspath(source if checkpoint is None else checkpoint)
     loaded = read_checkpoint(path)
+    stored = cfg is None
     if cfg is None:
         cfg = _stored_config(loaded, path)
     merge_options(cfg, cfg_options or {})
@@ -87,12 +96,17 @@ def init_model(
     model.dataset_meta = dataset_meta(cfg, loaded, model)
     # where MMSegmentation's own `inference_model` looks for it
     cfg.test_pipeline = inference_pipeline(cfg)
+    if stored:  # what else a file says is not to be built, by nobody
+        kept = ('default_scope', 'model', 'custom_hooks', 'test_pipeline')
+        cfg = Config({key: cfg[key] for key in kept if key in cfg}, format_python_code=False)
     model.cfg = cfg
     return model.requires_grad_(False).to(device or get_device()).eval()
 
 
 def _config(given: str | os.PathLike[str] | Config) -> tuple[str, Config | None]:
     """Return what was given as a config or, if it is a checkpoint, its path."""
+    if isinstance(given, Mapping):
+        given = Config(dict(given), format_python_code=False)
     if isinstance(given, Config):
         return '', Config(given.to_dict())  # it is expanded, and the caller's stays
     path = os.fspath(given)
@@ -113,8 +127,9 @@ def _stored_config(checkpoint: Mapping[str, Any], path: str) -> Config:
             'init_model(CONFIG, CHECKPOINT) with the config that it was trained with'
         )
     cfg = read_config_text(text, path)
-    check_registered([cfg.get('model'), cfg.get('data_preprocessor')], path)
-    check_registered(inference_pipeline(cfg), path)
+    cfg.test_pipeline = inference_pipeline(cfg)
+    for part in ('model', 'data_preprocessor', 'test_pipeline'):
+        resolve_names(cfg.get(part), cfg, path)
     return cfg
 
 
@@ -128,9 +143,8 @@ def _build(cfg: Config, checkpoint: dict[str, Any], path: str) -> nn.Module:
     model = MODELS.build(cfg.model)
     for hook in cfg.get('custom_hooks') or []:
         if type_name(hook) == 'ABNNConversionHook':
-            convert_to_abnn(
-                model, **{k: v for k, v in hook.items() if k not in ('type', '_scope_')}
-            )
+            convert_to_abnn(model, **conversion_settings(hook))
+    check_members(checkpoint, path)
     members = member_states(checkpoint)
     if members and not isinstance(model, MonteCarlo):
         raise ValueError(f'{path}: {members_refused(len(members), model)}')
@@ -141,6 +155,7 @@ def _build(cfg: Config, checkpoint: dict[str, Any], path: str) -> nn.Module:
         raise ValueError(f'{path}: {error}') from error
     if isinstance(model, MonteCarlo):
         warnings = [*noise_differences(model, checkpoint), missing_members(model)]
+        warnings.append(other_base(checkpoint))
         for warning in filter(None, warnings):
             print_log(warning, logger='current', level=30)
     return model
@@ -180,8 +195,7 @@ def inference_model(
         ValueError: If an array is no image, there is none, or ``batch_size`` is below 1.
         FileNotFoundError: If there is no such file.
     """
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(f'`batch_size` must be an int >= 1, got {batch_size!r}')
+    check_batch_size(batch_size)
     single = isinstance(images, (str, os.PathLike, np.ndarray))
     listed: list[Any] = [images] if single else list(cast(Sequence[Image], images))
     pipeline = inference_pipeline(model.cfg)
@@ -197,12 +211,24 @@ def inference_model(
         else _prepared(from_file, {'img_path': os.fspath(image)}, os.fspath(image))
         for index, image in enumerate(listed)
     )
+    if model not in _checked:
+        first = listed[0]
+        array = isinstance(first, np.ndarray)
+        data = {'img': first} if array else {'img_path': os.fspath(first)}
+        _check_geometry(from_array if array else from_file, data)
+        _checked.add(model)
     # one data sample has the size before the network resizes anything, the input that after it
     for _, alike in groupby(prepared, key=_sizes):
         batch = list(alike)
         for start in range(0, len(batch), batch_size):
             results += _predict(model, batch[start : start + batch_size])
     return results[0] if single else results
+
+
+def check_batch_size(value: Any) -> None:
+    """Raise ValueError if a value is no batch size."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f'`batch_size` must be an int >= 1, got {value!r}')
 
 
 def _check_image(image: Any, of_colors: bool) -> None:
@@ -228,6 +254,18 @@ def _check_image(image: Any, of_colors: bool) -> None:
         raise FileNotFoundError(f'there is no image file {located(image)}')
 
 
+_checked: WeakSet[nn.Module] = WeakSet()  # networks whose pipeline was followed once
+
+
+def _check_geometry(pipeline: Compose, data: dict[str, Any]) -> None:
+    try:
+        check_steps(pipeline.transforms, data)
+    except GeometryError:
+        raise
+    except _UNREADABLE:
+        return  # said of the image when it is prepared
+
+
 class UnreadableImageError(ValueError):
     """A file or an array that the test pipeline cannot read and prepare."""
 
@@ -235,8 +273,7 @@ class UnreadableImageError(ValueError):
 def _prepared(pipeline: Compose, data: dict[str, Any], name: str) -> dict[str, Any]:
     try:
         return pipeline(data)
-    # MMCV's loader asserts that there is an image, and OpenCV has an error of its own
-    except (AssertionError, OSError, ValueError, cv2.error) as error:
+    except _UNREADABLE as error:
         raise UnreadableImageError(
             f'{name} cannot be read and prepared by the test pipeline: {error}'
         ) from error

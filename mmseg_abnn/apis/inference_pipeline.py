@@ -28,7 +28,7 @@ def inference_pipeline(cfg: Config) -> list[ConfigDict]:
             'the config says of no pipeline how an image is prepared: it needs `test_pipeline`, or '
             '`test_dataloader.dataset.pipeline`'
         )
-    kept = [ConfigDict(transform) for transform in pipeline if not _loads_labels(transform)]
+    kept = _without_labels(pipeline)
     if not any(_loads_image(transform) for transform in kept):
         raise ValueError(
             f'the test pipeline loads no image: it needs a `LoadImageFromFile`, got '
@@ -55,6 +55,20 @@ def reads_colors(pipeline: Sequence[ConfigDict]) -> bool:
         type_name(loader) in usual and loader.get('color_type', 'color') == 'color'
         for loader in loaders
     )
+
+
+def _without_labels(transforms: Sequence[Any]) -> list[Any]:
+    """Leave out what loads labels, in transforms of transforms, too."""
+    kept: list[Any] = []
+    for transform in transforms:
+        if isinstance(transform, (list, tuple)):  # a choice, or a view of several
+            kept.append(_without_labels(transform))
+        elif not _loads_labels(transform):
+            copied = ConfigDict(transform)
+            if isinstance(copied.get('transforms'), (list, tuple)):
+                copied.transforms = _without_labels(copied.transforms)
+            kept.append(copied)
+    return kept
 
 
 def _first_pipeline(dataset: Any) -> Any:

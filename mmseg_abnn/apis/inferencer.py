@@ -17,8 +17,8 @@ from ..evaluation.score_maps import check_format
 from .command_line import read_options
 from .image_prediction import ImagePrediction
 from .image_sources import Film, NamedImage, find_sources
-from .inference import UnreadableImageError, inference_model, init_model
-from .prediction_output import PredictionOutput
+from .inference import UnreadableImageError, check_batch_size, inference_model, init_model
+from .prediction_output import FOLDERS, PredictionOutput
 
 _NAMED = 3  # files that an error names
 
@@ -121,7 +121,9 @@ class ABNNInferencer:
                 others are written.
             FileNotFoundError: If there is no such file or folder.
         """
-        sources = find_sources(inputs, self._num_arrays)
+        check_batch_size(batch_size)
+        written = [os.path.join(out_dir, name) for name in FOLDERS] if out_dir else []
+        sources = find_sources(inputs, self._num_arrays, written)
         films = [source for source in sources if isinstance(source, Film)]
         images = [source for source in sources if isinstance(source, NamedImage)]
         self._num_arrays += sum(isinstance(named.image, np.ndarray) for named in images)
@@ -179,6 +181,7 @@ class ABNNInferencer:
         Yields:
             An image with its name, and its prediction.
         """
+        check_batch_size(batch_size)
         for source in find_sources(inputs, self._num_arrays):
             if isinstance(source, Film):
                 frames = source.frames(max_frames)
@@ -194,7 +197,7 @@ class ABNNInferencer:
         unreadable: list[str] | None = None,
     ) -> Iterator[tuple[NamedImage, ImagePrediction]]:
         bar = ProgressBar(count) if self.show_progress and count > 1 else None
-        while batch := list(islice(images, max(1, batch_size))):
+        while batch := list(islice(images, batch_size)):
             for named, sample in self._samples(batch, batch_size, unreadable):
                 yield named, ImagePrediction.read(named.name, sample)
                 if bar is not None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..models.ensemble_functions import ensemble_functions, noise_of
 from ..models.layers import evaluating, noise_facts
-from ..models.member_bank import MemberBank, applied, check_member
+from ..models.member_bank import MemberBank, applied, bank_for, check_member
 from ..models.network_logits import BareLogits, Logits, check_no_probabilities
 from ..models.prediction_settings import PredictionSettings
 from ..models.running_prediction import RunningPrediction
@@ -128,7 +128,6 @@ def read_members(network: nn.Module, members: Members | None) -> list[MemberBank
         )
     if not members:
         raise ValueError('`members` is empty: None predicts by the network as it is')
-    device = next(network.parameters()).device
     banks = []
     for index, member in enumerate(members):
         source = f'`members[{index}]`'
@@ -137,7 +136,7 @@ def read_members(network: nn.Module, members: Members | None) -> list[MemberBank
             member, facts = load_member(os.fspath(member))
             _check_noise(network, facts, source)
         check_member(network, member, source)
-        banks.append(MemberBank(member).to(device))
+        banks.append(bank_for(network, member))
     return banks
 
 

@@ -15,6 +15,7 @@ from .image_sources import Film, NamedImage
 
 PICTURES_FOLDER = 'vis'
 MAPS_FOLDER = 'pred'
+FOLDERS = (PICTURES_FOLDER, MAPS_FOLDER)
 
 
 class PredictionOutput:

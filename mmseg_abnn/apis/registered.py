@@ -33,3 +33,20 @@ def registered_class(kind: Any, root: registry.Registry) -> Any:
     name = kind.rpartition('.')[2]
     found = (inner.module_dict.get(name) for inner in registries(root))
     return next((each for each in found if each is not None), None)
+
+
+def name_of_class(kind: Any) -> str | None:
+    """Return the name that a class or function is registered by, None if it is not."""
+    entries = (entry for inner in registries() for entry in inner.module_dict.items())
+    return next((name for name, own in entries if own is kind), None)
+
+
+def name_of_path(path: str) -> str | None:
+    """Return the name of the registered class that a dotted path means, None if there is none.
+
+    The path is that of the module that defines it.
+    """
+    entries = (entry for inner in registries() for entry in inner.module_dict.items())
+    classes = ((name, own) for name, own in entries if isinstance(own, type))
+    paths = ((name, f'{own.__module__}.{own.__qualname__}') for name, own in classes)
+    return next((name for name, other in paths if other == path), None)

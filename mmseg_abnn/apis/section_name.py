@@ -61,4 +61,5 @@ def _is_section(name: str, value: Any) -> bool:
     if letters[:1] == 'a' and set(letters) == set(SECTION) and len(letters) <= len(SECTION) + 1:
         return True  # in other cases, with letters doubled, left out or in another order
     known = set(ABNNSettings.names())
-    return _is_like(name, SECTION, 0.75) and bool(value) and set(value) <= known
+    like = _is_like(name, SECTION, 0.75) or SECTION in name.lower().split('_')
+    return like and bool(value) and set(value) <= known

@@ -7,17 +7,20 @@ dotted name says.
 """
 
 import ast
+import importlib
 import os
 import sys
 from collections.abc import Mapping
+from keyword import iskeyword
 from pprint import pformat
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
 from .config_parts import LOADING, dicts_in
-from .registered import registries
+from .registered import name_of_class, name_of_path, registries
 
 _SCOPES = {*MODULE2PACKAGE, 'mmengine', 'mmseg_abnn'}
 # where and how a training ran; what came out of it does not depend on these
@@ -36,11 +39,13 @@ def write_config_text(cfg: Config) -> str:
             and how a training runs is left out: files, hooks for its log and its checkpoints, the
             launcher, workers.
     """
-    plain = _plain({key: cfg[key] for key in cfg if key not in _OF_THE_RUN})
+    # a copy: to look at a class that a config imports lazily is to import it, in the config too
+    whole = cfg.to_dict()
+    plain = _plain({key: value for key, value in whole.items() if key not in _OF_THE_RUN})
     return ''.join(
         f'{key} = {pformat(value, width=96, sort_dicts=False)}\n'
         for key, value in sorted(plain.items())
-        if str(key).isidentifier()
+        if str(key).isidentifier() and not iskeyword(str(key))
     )
 
 
@@ -51,21 +56,20 @@ def _plain(value: Any) -> Any:
         return type(value)(_plain(item) for item in value)
     if isinstance(value, str):
         return _relative(value)
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, bool):
         return value
-    name = getattr(value, '__name__', None)
-    if name is not None:  # a class or a function, of a config in the pure Python style
-        return name if _is_registered(name, value) else f'{value.__module__}.{name}'
+    if isinstance(value, (int, float)):  # of NumPy, or of an enumeration
+        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain(value.tolist())
+    if hasattr(value, '__name__'):  # a class or a function, of a config in the pure Python style
+        return name_of_class(value) or f'{value.__module__}.{value.__name__}'
     return str(value)
 
 
 def _relative(text: str) -> str:
     expanded = os.path.expanduser(text)
     return os.path.basename(os.path.normpath(expanded)) if os.path.isabs(expanded) else text
-
-
-def _is_registered(name: str, value: Any) -> bool:
-    return any(inner.module_dict.get(name) is value for inner in registries())
 
 
 def read_config_text(text: str, source: str) -> Config:
@@ -77,11 +81,11 @@ def read_config_text(text: str, source: str) -> Config:
 
     Returns:
         The config. Modules that it asks to import are imported if they belong to an OpenMMLab
-        package or to this one.
+        package or to this one, and no others: :func:`resolve_names` says of what is to be built
+        whether it can be.
 
     Raises:
-        ValueError: If the text holds anything else, names a class by a path that no registry
-            knows, or needs a module of the user's that is not imported yet.
+        ValueError: If the text holds anything else, or a scope that is no OpenMMLab package.
     """
     if not isinstance(text, str):
         raise ValueError(f'the config in {source} is no text, got {type(text).__name__}')
@@ -95,7 +99,7 @@ def read_config_text(text: str, source: str) -> Config:
                 raise ValueError(f'line {statement.lineno} assigns nothing to a name')
             values[target.id] = _literal(statement.value)
         _import_modules(values)
-        _check_names(values)
+        _check_scopes(values)
         return Config(values)
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError) as error:
         raise ValueError(
@@ -119,6 +123,8 @@ def _literal(node: ast.expr) -> Any:
         return f'{_literal(node.value)}.{node.attr}'
     if isinstance(node, ast.Name):
         return float(node.id) if node.id in ('inf', 'nan') else node.id
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Name):
+        return -_literal(node.operand)  # -inf
     return ast.literal_eval(node)
 
 
@@ -131,60 +137,56 @@ def _called_dict(node: ast.Call) -> dict[Any, Any]:
 
 
 def _import_modules(values: Mapping[str, Any]) -> None:
+    for name in _imports(values):
+        if name not in sys.modules and name.partition('.')[0] in _SCOPES:
+            try:
+                importlib.import_module(name)
+            except ImportError as error:
+                raise ValueError(f'it needs the module {name!r}: {error}') from error
+
+
+def _imports(values: Mapping[str, Any]) -> list[str]:
     imports = values.get('custom_imports') or {}
     names = imports.get('imports', []) if isinstance(imports, Mapping) else []
-    for name in [names] if isinstance(names, str) else names:
-        if name in sys.modules:
-            continue
-        if name.partition('.')[0] not in _SCOPES:
-            raise ValueError(
-                f'it needs the module {name!r}, which a file must not import: `import {name}` '
-                'before, if it is yours'
-            )
-        __import__(name)
+    listed = [names] if isinstance(names, str) else names
+    return [name for name in listed if isinstance(name, str)]
 
 
-def _check_names(value: Any) -> None:
-    """Replace paths of registered classes by their names, in place; refuse other paths."""
-    if isinstance(value, dict):
+def _check_scopes(values: Any) -> None:
+    for part in dicts_in(values):
         for key in ('_scope_', 'default_scope'):
-            if value.get(key) not in {*_SCOPES, None}:
-                raise ValueError(f'it has `{key}`={value[key]!r}, allowed are {sorted(_SCOPES)}')
-        if isinstance(value.get('type'), str):
-            value['type'] = _registered_name(value['type'])
-        for item in value.values():
-            _check_names(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _check_names(item)
+            if part.get(key) not in (*_SCOPES, None):
+                raise ValueError(f'it has `{key}`={part[key]!r}, allowed are {sorted(_SCOPES)}')
 
 
-def _registered_name(path: str) -> str:
-    before, _, name = path.rpartition('.')
-    if not before or before in _SCOPES:
-        return path
-    known = [inner.module_dict.get(name) for inner in registries()]
-    if not any(f'{c.__module__}.{c.__name__}' == path for c in known if c is not None):
-        raise ValueError(f'it names a class by its path, which no registry knows: {path!r}')
-    return name
+def resolve_names(part: Any, cfg: Config, source: str) -> None:
+    """Replace paths of classes by their registered names, in place, in a part of a stored config.
 
-
-def check_registered(part: Any, source: str) -> None:
-    """Raise ValueError if a part of a stored config names a class that is not registered.
-
-    MMEngine would take such a name for one of a module, import it, and call what it finds.
+    MMEngine takes a name that nothing has registered for one of a module, imports it, and calls
+    what it finds: none may be left.
 
     Args:
         part: What is to be built: a network, or a pipeline.
+        cfg: The config, which may name modules to import.
         source: The file that it is from, for messages.
+
+    Raises:
+        ValueError: If a class is not registered.
     """
     found = list(dicts_in(part))
     etas = [id(each.get('eta')) for each in found]  # settings of a loss, whose type is no class
-    names = {each['type'] for each in found if 'type' in each and id(each) not in etas}
     known = {name for inner in registries() for name in inner.module_dict}
-    unknown = sorted(n for n in map(str, names) if n.rpartition('.')[2] not in known)
-    if unknown:
-        raise ValueError(
-            f'the config in {source} needs {unknown}, which nothing has registered: import the '
-            'module that registers it before, or give a config file beside the checkpoint'
-        )
+    for each in found:
+        if 'type' not in each or id(each) in etas:
+            continue
+        path = str(each['type'])
+        before, _, name = path.rpartition('.')
+        if before and before not in _SCOPES:
+            name = each['type'] = name_of_path(path) or path
+        if name not in known:
+            missing = [each for each in _imports(cfg) if each not in sys.modules]
+            hint = f', such as {", ".join(missing)}' if missing else ''
+            raise ValueError(
+                f'the config in {source} needs {path!r}, which nothing has registered: import '
+                f'the module that registers it{hint}, or give a config file beside the checkpoint'
+            )

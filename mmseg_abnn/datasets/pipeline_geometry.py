@@ -37,8 +37,21 @@ def check_test_pipelines(dataset: Any) -> None:
     for part in dataset_parts(dataset, '').values():
         steps = getattr(getattr(part, 'pipeline', None), 'transforms', None)
         if steps and len(part):
-            with _same_random_numbers():
-                _follow(steps, part.get_data_info(0))
+            check_steps(steps, part.get_data_info(0))
+
+
+class GeometryError(ValueError):
+    """A pipeline moves pixels in a way that is not undone."""
+
+
+def check_steps(steps: Sequence[Any], results: dict[str, Any]) -> None:
+    """Send one image through the steps of a pipeline, see :func:`check_test_pipelines`.
+
+    Raises:
+        GeometryError: If one of them moves pixels in a way that is not undone.
+    """
+    with _same_random_numbers():
+        _follow(steps, results)
 
 
 def _follow(steps: Sequence[Any], results: dict[str, Any]) -> None:
@@ -61,7 +74,7 @@ def _compare(name: str, step: Any, before: dict[str, Any], after: dict[str, Any]
     old, new = before[_IMAGE].shape[:2], after[_IMAGE].shape[:2]
     label, new_label = before[_LABEL], after.get(_LABEL)
     if old != new and not _scales(step, before, after):
-        raise ValueError(
+        raise GeometryError(
             f'{name} makes an image of {new[0]}x{new[1]} pixels from one of {old[0]}x{old[1]} '
             'other than by scaling it, which is not undone: predictions would be shifted against '
             'their labels. To pad images write data_preprocessor=dict(..., '
@@ -78,7 +91,7 @@ def _compare(name: str, step: Any, before: dict[str, Any], after: dict[str, Any]
         change = 'moves the pixels of the label'
     else:
         return
-    raise ValueError(
+    raise GeometryError(
         f'{name} {change}, but predictions are compared with labels as they are stored: put '
         'LoadAnnotations (LoadOODAnnotations) behind this step'
     )

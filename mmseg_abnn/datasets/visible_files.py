@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..messages import located
 
 
-def visible_files(folder: Path, suffix: str) -> Iterator[Path]:
+def visible_files(
+    folder: Path, suffix: str | tuple[str, ...], without: Iterable[str] = ()
+) -> Iterator[Path]:
     """Yield the files below a folder whose names end with a suffix, in the order of their names.
 
     Links to files and folders are followed, as MMSegmentation's own readers do; a link back to a
@@ -18,15 +20,16 @@ def visible_files(folder: Path, suffix: str) -> Iterator[Path]:
 
     Args:
         folder: Where to look, sub-folders too.
-        suffix: How the name of a file ends.
+        suffix: How the name of a file ends, in one or several ways.
+        without: Folders, by their real paths, that are left out.
 
     Raises:
         FileNotFoundError: If a link with such a name leads nowhere.
     """
-    yield from _walk(folder, suffix, frozenset())
+    yield from _walk(folder, suffix, frozenset(without))
 
 
-def _walk(folder: Path, suffix: str, above: frozenset[str]) -> Iterator[Path]:
+def _walk(folder: Path, suffix: str | tuple[str, ...], above: frozenset[str]) -> Iterator[Path]:
     resolved = os.path.realpath(folder)
     if resolved in above:
         return

@@ -33,7 +33,9 @@ def _refusing_members(function: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(
         module: nn.Module, state_dict: Mapping[str, Tensor], *args: Any, **kwargs: Any
     ) -> Any:
-        if not any(isinstance(part, MonteCarlo) for part in module.modules()):
+        samples = any(isinstance(part, MonteCarlo) for part in module.modules())
+        # a network may have parts of this name itself
+        if not samples and not any('members.' in name for name in module.state_dict()):
             members = members_in(state_dict)
             if members:
                 raise ValueError(members_refused(len(members), module))

@@ -33,8 +33,17 @@ class MemberBank(nn.Module):
     ) -> None:
         destination.update({prefix + name: tensor for name, tensor in self.tensors().items()})
 
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the network builds its banks from the state dict."""
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Tensor],
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        *others: Any,
+    ) -> None:
+        """Name what is missing; the network has built its banks from the rest already."""
+        missing_keys += [prefix + name for name in self._keys if prefix + name not in state_dict]
 
 
 def member_tensors(model: nn.Module, base_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -59,6 +68,18 @@ def member_tensors(model: nn.Module, base_state: Mapping[str, Tensor]) -> dict[s
 
     state = {name: t.detach() for name, t in model.state_dict().items() if name in names}
     return {name: tensor for name, tensor in state.items() if changed(name, tensor)}
+
+
+def bank_for(model: nn.Module, tensors: Mapping[str, Tensor]) -> MemberBank:
+    """Return a member of ``model``, each tensor of the type and on the device of what it replaces.
+
+    Args:
+        model: The network.
+        tensors: As :func:`check_member` takes them.
+    """
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    alike = {name: t.to(own[name].device, own[name].dtype) for name, t in tensors.items()}
+    return MemberBank(alike)
 
 
 def check_member(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..member_state import members_in
 from .ensemble_functions import ensemble_functions, noise_of
 from .layers import DrawMemory, bayesian_layers, noise_off
-from .member_bank import MemberBank, applied, check_member
+from .member_bank import MemberBank, applied, bank_for, check_member
 from .prediction_settings import PredictionSettings
 from .running_prediction import MeanPrediction, RunningPrediction
 
@@ -55,8 +55,7 @@ class MonteCarlo:
         network = cast(nn.Module, self)
         for i, tensors in enumerate(members):
             check_member(network, tensors, f'member {i}')
-        device = next(network.parameters()).device
-        self.members = nn.ModuleList(MemberBank(t).to(device) for t in members)
+        self.members = nn.ModuleList(bank_for(network, tensors) for tensors in members)
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Tensor], prefix: str, *args: Any, **kwargs: Any

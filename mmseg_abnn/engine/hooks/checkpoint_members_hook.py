@@ -8,7 +8,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-from ...checkpoint import member_states, network_state
+from ...checkpoint import bring_up_to_date, member_states, network_state, state_hash
 from ...models.layers import bayesian_layers, noise_facts
 from ...models.monte_carlo import MonteCarlo
 from ...models.wrappers import unwrapped
@@ -59,7 +59,7 @@ def noise_differences(model: MonteCarlo, checkpoint: Mapping[str, Any]) -> list[
     """Say in what the noise that an ABNN was fine-tuned with is not that of the network."""
     if model.prediction.draws != 'noise':
         return []
-    facts = (checkpoint.get('meta') or {}).get('members') or []
+    facts = _member_facts(checkpoint)
     found = []
     for key, now in noise_facts(cast(nn.Module, model)).items():
         others = [member[key] for member in facts if member.get(key, now) != now]
@@ -69,6 +69,46 @@ def noise_differences(model: MonteCarlo, checkpoint: Mapping[str, Any]) -> list[
                 f'{key}={now}'
             )
     return found
+
+
+def _member_facts(checkpoint: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    meta = checkpoint.get('meta')
+    facts = meta.get('members') if isinstance(meta, Mapping) else None
+    if facts is None:
+        return []
+    if not isinstance(facts, list) or not all(isinstance(fact, Mapping) for fact in facts):
+        raise ValueError(f'`meta.members` of the checkpoint must be a list of dicts, got {facts!r}')
+    return facts
+
+
+def check_members(checkpoint: Mapping[str, Any], source: str = 'the checkpoint') -> None:
+    """Raise ValueError if members of a checkpoint are missing, or parts of one.
+
+    Args:
+        checkpoint: Its dictionary.
+        source: What it is called in the message.
+    """
+    told, members = len(_member_facts(checkpoint)), member_states(checkpoint)
+    if told and told != len(members):
+        raise ValueError(f'{source} was written with {told} members, and holds {len(members)}')
+    for index, member in enumerate(members):
+        other = members[0].keys() ^ member.keys()
+        if other:
+            raise ValueError(
+                f'the members 0 and {index} of {source} do not hold the same tensors: {len(other)} '
+                f'are in one of them only (first: {min(other)})'
+            )
+
+
+def other_base(checkpoint: Mapping[str, Any]) -> str | None:
+    """Say if a checkpoint's network is not the one that its members were fine-tuned from."""
+    hashes = {fact['base_hash'] for fact in _member_facts(checkpoint) if 'base_hash' in fact}
+    if not hashes or hashes == {state_hash(network_state(checkpoint))}:
+        return None
+    return (
+        'The network in the checkpoint is not the one that its members were fine-tuned from: its '
+        'weights were changed since'
+    )
 
 
 def missing_members(model: MonteCarlo) -> str | None:
@@ -107,10 +147,12 @@ class CheckpointMembersHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Compare names and shapes, and see to it that the members arrive."""
+        bring_up_to_date(checkpoint)
         model = unwrapped(runner.model)
         trains = isinstance(runner._train_loop, BaseLoop)
         check_weights_arrive(model, checkpoint, without='' if trains else _NOT_TESTED)
         self._weights_loaded = True
+        check_members(checkpoint)
         count = len(member_states(checkpoint))
         if not count:
             return
@@ -123,7 +165,8 @@ class CheckpointMembersHook(Hook):
         elif not isinstance(model, MonteCarlo):
             raise ValueError(members_refused(count, model))
         else:
-            for difference in noise_differences(model, checkpoint):
+            said = [*noise_differences(model, checkpoint), other_base(checkpoint)]
+            for difference in filter(None, said):
                 runner.logger.warning(difference)
 
     def before_val(self, runner: Runner) -> None:

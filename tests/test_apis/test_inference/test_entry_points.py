@@ -56,7 +56,7 @@ def test_functions_of_mmsegmentation_refuse(abnn, config, error, message):
     with pytest.raises(error, match=message):
         mmseg_init_model(config(), abnn, device='cpu')
     with pytest.raises(error, match=message):
-        MMSegInferencer(config(), weights=abnn, device='cpu', show_progress=False)
+        MMSegInferencer(config(), weights=abnn, device='cpu')
 
 
 def test_a_runner_refuses_members_and_a_section_that_nobody_reads(abnn, tmp_path):

@@ -1,5 +1,7 @@
 """Images of all kinds through a network, and the pipeline that prepares them."""
 
+import copy
+
 import cv2
 import numpy as np
 import pytest
@@ -85,9 +87,26 @@ def test_a_batch_has_a_size(model, value):
 def test_a_pipeline_of_other_images_takes_other_arrays(model, monkeypatch):
     loader = dict(type='LoadImageFromFile', color_type='unchanged')
     monkeypatch.setitem(model.cfg, 'test_pipeline', [loader, *PIPELINE[1:]])
-    monkeypatch.setitem(model.cfg, 'test_dataloader', None)
     image = picture(0)
     assert equal(inference_model(model, image.astype(np.float32)), inference_model(model, image))
+
+
+@pytest.mark.parametrize(
+    ('step', 'message'),
+    [
+        (
+            dict(type='CenterCrop', crop_size=(24, 24)),
+            'CenterCrop .* 24x24 pixels from',
+        ),
+        (dict(type='Pad', size=(64, 64)), 'Pad .* 64x64 pixels from one of 36x48'),
+    ],
+)
+def test_steps_that_shift_a_prediction_are_refused(model, monkeypatch, step, message):
+    other = copy.copy(model)
+    other.cfg = copy.deepcopy(model.cfg)
+    other.cfg.test_pipeline = [PIPELINE[0], dict(type='Resize', scale=(48, 36)), step, PIPELINE[-1]]
+    with pytest.raises(ValueError, match=message):
+        inference_model(other, picture(0))
 
 
 DATA = dict(type='BaseSegDataset', pipeline=PIPELINE)
@@ -109,6 +128,12 @@ WITHOUT_LABELS = ['LoadImageFromFile', 'Resize', 'PackSegInputs']
 )
 def test_the_pipeline_is_found_and_loads_no_labels(cfg):
     assert [transform.type for transform in inference_pipeline(Config(cfg))] == WITHOUT_LABELS
+
+
+def test_labels_in_a_transform_of_transforms():
+    choice = dict(type='RandomApply', transforms=[PIPELINE[2], dict(type='PhotoMetricDistortion')])
+    found = inference_pipeline(Config(dict(test_pipeline=[*PIPELINE[:2], choice, PIPELINE[-1]])))
+    assert [part.type for part in found[2].transforms] == ['PhotoMetricDistortion']
 
 
 def test_a_config_without_a_pipeline_is_refused():

@@ -170,11 +170,13 @@ def test_what_is_no_picture_is_drawn_gray(inferencer, image):
     [
         (dict(inputs='missing'), FileNotFoundError, 'no image, folder or video .*missing'),
         (dict(inputs=[]), ValueError, '`inputs` is empty'),
+        (dict(inputs=-1, out_dir='x'), ValueError, 'the number of a camera must be >= 0, got -1'),
         (dict(inputs=1.5), TypeError, 'numbers of cameras, got float'),
         (dict(inputs='camera:99', out_dir='x'), ValueError, 'OpenCV cannot open the camera 99'),
         (dict(inputs=picture(0), maps=['other']), ValueError, r"got \['other'\]"),
         (dict(inputs=picture(0), maps='entropy'), ValueError, '`maps` must be a list'),
         (dict(inputs=picture(0), score_format='gif'), ValueError, '`score_format` must be one of'),
+        (dict(inputs=picture(0), batch_size='2'), ValueError, "int >= 1, got '2'"),
         (dict(inputs=picture(0), batch_size=0), ValueError, '`batch_size` must be an int >= 1'),
     ],
 )
@@ -223,3 +225,51 @@ def test_a_network_is_given_alone(inferencer):
         ABNNInferencer(inferencer.model, weights='a.pth')
     with pytest.raises(TypeError, match='is for segmentors, got Conv2d'):
         ABNNInferencer(torch.nn.Conv2d(3, 3, 1))
+
+
+def write_film(path, count):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'FFV1'), FPS, (64, 48))
+    for index in range(count):
+        video.write(picture(index))
+    video.release()
+
+
+def test_films_of_one_name(inferencer, tmp_path):
+    for folder, count in (('1', 1), ('2', 2)):
+        write_film(tmp_path / folder / 'a.avi', count)
+    films = [str(tmp_path / folder / 'a.avi') for folder in '12']
+    inferencer(films, out_dir=tmp_path / 'out')
+    frames = [path.parent.parent.name for path in (tmp_path / 'out/pred').rglob('*_pred.png')]
+    assert sorted(frames) == ['1', '2', '2']
+    for folder, count in (('1', 1), ('2', 2)):
+        video = cv2.VideoCapture(str(tmp_path / f'out/vis/{folder}/a.mp4'))
+        assert video.get(cv2.CAP_PROP_FRAME_COUNT) == count
+
+
+def test_names_that_two_inputs_would_share(inferencer, tmp_path):
+    write_film(tmp_path / 'a.avi', 1)
+    (tmp_path / 'a').mkdir()
+    cv2.imwrite(str(tmp_path / 'a/000000.png'), picture(0))
+    inputs = [str(tmp_path / name) for name in ('a.avi', 'a/000000.png')]
+    with pytest.raises(ValueError, match="both be called 'a/000000'"):
+        inferencer(inputs, out_dir=tmp_path / 'out')
+    with pytest.raises(ValueError, match='`max_frames` must be None or >= 1, got 0'):
+        inferencer(inputs[0], out_dir=tmp_path / 'out', max_frames=0)
+
+
+def test_no_input_is_overwritten_and_no_output_read(inferencer, tmp_path):
+    (tmp_path / 'vis').mkdir()
+    cv2.imwrite(str(tmp_path / 'vis/a.png'), picture(0))
+    cv2.imwrite(str(tmp_path / 'b.png'), picture(1))
+    with pytest.raises(ValueError, match=r'vis/a\.png lies in \S+vis, which is written to'):
+        inferencer(tmp_path / 'vis/a.png', out_dir=tmp_path)
+    for _ in range(2):
+        names = [p.name for p in inferencer(tmp_path, out_dir=tmp_path)['predictions']]
+        assert names == ['b']
+
+
+def test_a_link_back_ends(tmp_path):
+    cv2.imwrite(str(tmp_path / 'own.PNG'), picture(2))
+    (tmp_path / 'again').symlink_to(tmp_path)
+    assert [named.name for named in find_sources(tmp_path)] == ['own']

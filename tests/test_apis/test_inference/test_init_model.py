@@ -174,8 +174,10 @@ def test_a_hostile_config_in_a_checkpoint_is_not_run(abnn, tmp_path, monkeypatch
     content = read_checkpoint(abnn)
     for text in (
         "open('created', 'w')",
+        "test_pipeline = [dict(type='LoadImageFromFile')]\n"
         "model = dict(type='os.system', command='touch created')",
-        "test_pipeline = [dict(type='evil'), dict(type='LoadImageFromFile')]\nmodel = dict()",
+        "test_pipeline = [dict(type='evil'), dict(type='LoadImageFromFile')]\n"
+        "model = dict(type='FCNHead')",
     ):
         (tmp_path / 'evil.py').write_text("open('created', 'w')")
         monkeypatch.syspath_prepend(tmp_path)
@@ -195,3 +197,73 @@ def test_a_deep_ensemble_brings_its_config(tmp_path):
     model = init_model(tmp_path / 'deep.pth', device='cpu')
     assert (len(model.members), model.prediction.draws) == (2, 'none')
     assert model.dataset_meta['classes'] == CLASSES
+
+
+def changed(abnn, tmp_path, change):
+    content = read_checkpoint(abnn)
+    change(content)
+    torch.save(content, tmp_path / 'changed.pth')
+    return str(tmp_path / 'changed.pth')
+
+
+def without_member(content):
+    state = content['state_dict']
+    content['state_dict'] = {k: v for k, v in state.items() if not k.startswith('members.1.')}
+
+
+def without_tensor(content):
+    del content['state_dict'][next(k for k in content['state_dict'] if k.startswith('members.1.'))]
+
+
+def without_list(content):
+    content['meta']['members'] = 'two'
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (without_member, r'changed\.pth was written with 2 members, and holds 1'),
+        (without_tensor, 'the members 0 and 1 of .* do not hold the same tensors: 1 are in one'),
+        (without_list, '`meta.members` of the checkpoint must be a list of dicts'),
+    ],
+)
+def test_a_file_that_lost_a_part_is_refused(abnn, tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        init_model(changed(abnn, tmp_path, change), device='cpu')
+
+
+def test_another_base_network_is_said(abnn, tmp_path, log):
+    init_model(changed(abnn, tmp_path, lambda content: None), device='cpu')
+    assert not any('is not the one that' in text for text in log)
+
+    def change(content):
+        content['state_dict']['decode_head.conv_seg.weight'] *= 3
+
+    init_model(changed(abnn, tmp_path, change), device='cpu')
+    assert sum('is not the one that its members were fine-tuned from' in t for t in log) == 1
+
+
+def test_weights_in_half_precision_predict(abnn, tmp_path):
+    def halve(content):
+        state = content['state_dict']
+        content['state_dict'] = {
+            k: v.half() if v.is_floating_point() else v for k, v in state.items()
+        }
+
+    model = init_model(changed(abnn, tmp_path, halve), device='cpu')
+    expected = inference_model(init_model(abnn, device='cpu'), picture(0))
+    result = inference_model(model, picture(0))
+    torch.testing.assert_close(
+        result.probabilities.data, expected.probabilities.data, rtol=0, atol=1e-2
+    )
+
+
+def test_a_stored_config_holds_nothing_else_to_build(abnn):
+    model = init_model(abnn, device='cpu')
+    assert set(model.cfg) == {'default_scope', 'model', 'custom_hooks', 'test_pipeline'}
+
+
+def test_classes_that_are_no_list(abnn, tmp_path):
+    path = changed(abnn, tmp_path, lambda c: c['meta']['dataset_meta'].update(classes=5))
+    with pytest.raises(ValueError, match='`classes` must be a list of names, got 5'):
+        init_model(path, device='cpu')

@@ -11,6 +11,7 @@ from helpers.in_process import run_script
 from helpers.sharing import made_once
 from helpers.tool_runner import ABNN_CONFIG, BASE_CONFIG, ROOT, data_options, run_tool, succeeded
 from mmseg_abnn.checkpoint import member_states, read_checkpoint
+from mmseg_abnn.member_state import with_members
 
 pytestmark = pytest.mark.usefixtures('without_plots')
 
@@ -97,7 +98,8 @@ def test_temperature_of_an_abnn(abnn, trained, data, tmp_path):
     """The members are those of a network that is hardly trained; the base network is another."""
     member = tmp_path / 'abnn.pth'
     whole = read_checkpoint(abnn / 'abnn.pth')
-    torch.save({**whole, 'state_dict': read_checkpoint(trained)['state_dict']}, member)
+    state = with_members(read_checkpoint(trained)['state_dict'], member_states(whole))
+    torch.save({**whole, 'state_dict': state}, member)
     arguments = (ABNN_CONFIG, member, '--work-dir', tmp_path / 'fit', '--pixels', 4000)
     arguments += ('--out', tmp_path / 'fit/temperature.py')
     fitted = succeeded(run_tool('misc/fit_temperature.py', *arguments, options=data_options(data)))
