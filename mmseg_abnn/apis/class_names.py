@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from torch import nn
 
+from ..visualization.colors import default_palette
 from .config_parts import dicts_in
 from .registered import registered_class
 
@@ -71,8 +72,8 @@ def _complete(meta: Mapping[str, Any]) -> dict[str, Any]:
     facts = class_facts(meta)
     count = len(facts['classes'])
     palette: Sequence[Any] = facts.get('palette') or []
-    if len(palette) < count:  # as MMSegmentation's data sets choose it
-        palette = np.random.RandomState(42).randint(0, 255, size=(count, 3)).tolist()
+    if len(palette) < count:
+        palette = [list(color) for color in default_palette(count)]
     return {'classes': facts['classes'], 'palette': list(palette)}
 
 

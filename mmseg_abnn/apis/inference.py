@@ -198,9 +198,12 @@ def inference_model(
     check_batch_size(batch_size)
     single = isinstance(images, (str, os.PathLike, np.ndarray))
     listed: list[Any] = [images] if single else list(cast(Sequence[Image], images))
+    if not listed:
+        raise ValueError('`images` is empty')
     pipeline = inference_pipeline(model.cfg)
+    of_colors = reads_colors(pipeline)
     for image in listed:
-        _check_image(image, reads_colors(pipeline))
+        _check_image(image, of_colors)
     # another network may have been built since
     with DefaultScope.overwrite_default_scope(model.cfg.default_scope):
         from_file, from_array = Compose(pipeline), Compose(for_arrays(pipeline))
@@ -215,8 +218,8 @@ def inference_model(
         first = listed[0]
         array = isinstance(first, np.ndarray)
         data = {'img': first} if array else {'img_path': os.fspath(first)}
-        _check_geometry(from_array if array else from_file, data)
-        _checked.add(model)
+        if _follow_once(from_array if array else from_file, data):
+            _checked.add(model)
     # one data sample has the size before the network resizes anything, the input that after it
     for _, alike in groupby(prepared, key=_sizes):
         batch = list(alike)
@@ -257,13 +260,15 @@ def _check_image(image: Any, of_colors: bool) -> None:
 _checked: WeakSet[nn.Module] = WeakSet()  # networks whose pipeline was followed once
 
 
-def _check_geometry(pipeline: Compose, data: dict[str, Any]) -> None:
+def _follow_once(pipeline: Compose, data: dict[str, Any]) -> bool:
+    """Refuse a pipeline that shifts what is predicted; tell whether the image shows it."""
     try:
         check_steps(pipeline.transforms, data)
     except GeometryError:
         raise
     except _UNREADABLE:
-        return  # said of the image when it is prepared
+        return False  # said of the image when it is prepared
+    return True
 
 
 class UnreadableImageError(ValueError):

@@ -89,6 +89,7 @@ class ABNNInferencer:
         score_format: str = 'png',
         pictures: bool = True,
         max_frames: int | None = None,
+        return_predictions: bool = True,
     ) -> Any:
         """Predict.
 
@@ -108,6 +109,8 @@ class ABNNInferencer:
                 which hold ``'msp'`` and the class ids.
             pictures: Whether to draw at all.
             max_frames: How many frames of a film are read at most.
+            return_predictions: Whether to keep the predictions in memory and return them; of many
+                images, which are written, that may be too much.
 
         Returns:
             ``predictions``, an :class:`ImagePrediction` for an image that was given by itself, a
@@ -147,8 +150,10 @@ class ABNNInferencer:
                 picture = prediction.draw(named.image, maps, self.classes, self.palette)
             if output is not None:
                 output.write(prediction, picture if pictures else None)
-            predictions.append(prediction)
-            drawn.append(picture)
+            if return_predictions:
+                predictions.append(prediction)
+            if return_vis:
+                drawn.append(picture)
         for film in films:
             frames = self._predict(film.frames(max_frames), batch_size, len(film))
             cast(PredictionOutput, output).write_film(film, frames, pictures)
@@ -157,7 +162,12 @@ class ABNNInferencer:
                 f'{len(unreadable)} of {len(images)} images were left out, all others are written: '
                 f'{"; ".join(unreadable[:_NAMED])}'
             )
-        single = len(images) == 1 and not films and not isinstance(inputs, (list, tuple))
+        single = (
+            return_predictions
+            and len(images) == 1
+            and not films
+            and not isinstance(inputs, (list, tuple))
+        )
         single = single and not (isinstance(inputs, (str, os.PathLike)) and os.path.isdir(inputs))
         if return_datasamples:
             samples = [prediction.sample for prediction in predictions]
@@ -238,6 +248,7 @@ def predict_command(args: Namespace) -> None:
         out_dir=args.out_dir,
         maps=args.maps or ('entropy',),
         score_format=args.format,
+        return_predictions=False,
         pictures=not args.no_pictures,
     )
     print(f'Predictions: {os.path.abspath(args.out_dir)}')

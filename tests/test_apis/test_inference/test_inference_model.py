@@ -64,6 +64,7 @@ def test_images_of_one_size_go_together_and_keep_their_order(model, batch_size, 
         ),
         (picture(0).astype(np.uint16), ValueError, 'got uint16'),
         (picture(0)[..., 0], ValueError, r'got uint8 of shape \(48, 64\)'),
+        ([], ValueError, '`images` is empty'),
         ([picture(0), 7], TypeError, 'a path or an array, got int'),
     ],
 )

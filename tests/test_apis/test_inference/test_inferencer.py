@@ -213,6 +213,12 @@ def test_one_broken_file_of_many(inferencer, data, tmp_path, batch_size):
         inferencer(inputs, batch_size=batch_size)
 
 
+def test_what_is_written_need_not_be_kept(inferencer, data, tmp_path):
+    results = inferencer(data, out_dir=tmp_path, return_predictions=False)
+    assert results['predictions'] == []
+    assert len(results['files']) == 4
+
+
 def test_a_folder_behind_a_link_is_searched(data, tmp_path):
     (tmp_path / 'linked').symlink_to(data / 'a')
     cv2.imwrite(str(tmp_path / 'own.jpg'), picture(2))
